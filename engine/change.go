@@ -1,0 +1,60 @@
+// Package engine runs the operators: it holds the tasks, their epochs and the order of commit and apply. It
+// knows no library: Kafka and the files of replay are behind the ports in ports.go.
+package engine
+
+import "github.com/weirstream/weir/state/row"
+
+// ChangeKind is what a source record says.
+type ChangeKind uint8
+
+// The kinds of changes. A Bad change is a record that could not be used: it goes to the dead-letter topic.
+const (
+	Upsert   ChangeKind = iota + 1 // a row as it is now
+	Delete                         // a row is gone
+	Truncate                       // all rows of a table are gone
+	Occur                          // an event of engagement happened
+	Bad
+)
+
+// Origin is where a source record stood.
+type Origin struct {
+	Topic     string
+	TopicID   [16]byte // Kafka's id of the topic; zero in replay
+	Partition int32
+	Offset    int64
+	Time      row.Instant // the record's own timestamp
+}
+
+// Header is a header of a record.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
+// Change is one source record, decoded and checked against the catalog, on its way to its home. Decoders make
+// changes; intake sends them on; tasks apply them.
+type Change struct {
+	Kind   ChangeKind
+	Origin Origin
+
+	// Upsert, Delete and Truncate.
+	Table    string      // the catalog's name of the table
+	Row      row.Row     // Upsert: by the table's schema
+	Keep     []bool      // Upsert: fields whose held value stays (the source sent a placeholder); nil if none
+	Version  row.Version // the source's position of this image
+	Snapshot bool        // read by a snapshot: tells what is, not that something happened
+
+	// Occur.
+	Audience  string    // the audience table whose subject the event is about
+	EventKind string    // the event kind's name
+	Event     row.Event // Seq is not set
+
+	// All but Truncate: the row's key or the subject's id, decoded. Bad: the record's raw key, which may be empty.
+	Key string
+
+	// Bad.
+	Reason  string // what is wrong, naming the field where there is one; never contains values
+	RawKey  []byte
+	Raw     []byte
+	Headers []Header
+}

@@ -1,0 +1,112 @@
+// Package catalog reads the definitions that users write (tables, events, segments, triggers), checks them and
+// compiles them. All faults of a catalog are reported in one go, each with its place and a hint.
+package catalog
+
+import (
+	"github.com/weirstream/weir/operators/expr"
+	"github.com/weirstream/weir/state/row"
+)
+
+// Catalog is a set of definitions, checked and compiled. It is immutable.
+type Catalog struct {
+	Tables    []*Table
+	Events    []*Event
+	Audiences []*Audience
+	Segments  []*Segment // those that in_segment names stand before those that name them
+	Triggers  []*Trigger
+	Revision  int64  // 1 for the first; grows with each change of the definitions
+	Hash      uint64 // of the definitions' meaning: the same for the same definitions in whatever files and order
+}
+
+// Audience is a table whose rows are subjects, with all that hangs on them.
+type Audience struct {
+	Table    *Table
+	Events   []*Event   // the kinds that name subjects of this audience; expr.Input.Events is in this order
+	Segments []*Segment // of this audience, in order of evaluation
+	Triggers []*Trigger // of this audience, by name
+}
+
+// Source says where the records of a table or event kind come from.
+type Source struct {
+	Topic  string
+	Format string  // "debezium" or "json"
+	Match  []Match // all must hold for a record to be one of this definition
+}
+
+// Match is a field of the record that must have a fixed value.
+type Match struct {
+	Path  []string // the dotted path, split
+	Value any      // string, int64, float64, bool or nil
+}
+
+// Table is a kind of row that arrives by CDC or as plain records.
+type Table struct {
+	Name     string
+	Audience bool // its rows are subjects
+	Key      string
+	KeyField int // position of Key in Schema
+	Source   Source
+	Schema   *row.Schema
+	Paths    [][]string // by field: where its value stands in a plain JSON record; the field's own name by default
+	Links    []Link
+}
+
+// Link is a many-to-one link from a table's field to another table's key.
+type Link struct {
+	Name    string // of the link, seen from this table
+	Table   string // the table that it points to
+	Field   string // the field of this table that holds the other's key
+	Reverse string // the name of the list of rows, seen from the other table; may be empty
+}
+
+// Event is a kind of engagement event.
+type Event struct {
+	Name      string
+	Source    Source
+	Subjects  []SubjectPath // where the record names its subject, by audience, in order of audience name
+	ID        []string      // path of the id that duplicates share; nil if none
+	Time      []string      // path of the event's time; nil: the record's timestamp
+	Schema    *row.Schema
+	Paths     [][]string // by field
+	Retention *expr.Period
+}
+
+// SubjectPath is the path of the field that holds the id of the subject in one audience.
+type SubjectPath struct {
+	Audience string
+	Path     []string
+}
+
+// Segment is a dynamic segment: it follows the data continuously.
+type Segment struct {
+	Name     string
+	ID       uint64 // FNV-1a of the name: what the store keeps memberships by
+	Audience *Audience
+	Index    int // position in Audience.Segments
+	Where    *expr.Program
+	Uses     []int // positions in Audience.Segments of the segments that Where names
+}
+
+// Action is what happens to a row or to a membership.
+type Action uint8
+
+// The actions, as bits.
+const (
+	Create Action = 1 << iota
+	Update
+	Delete
+	Enter
+	Leave
+)
+
+// Trigger fires for a subject when a row changes, an event arrives or a segment is entered or left.
+type Trigger struct {
+	Name     string
+	Audience *Audience
+	Table    *Table        // on a row: the table; today always the audience's own
+	Event    *Event        // on an event
+	Segment  *Segment      // on a segment
+	Actions  Action        // on a row or on a segment
+	Fields   []int         // on a row: an update counts only if one of these changed; empty: any
+	When     *expr.Program // nil: always
+}

@@ -1,0 +1,62 @@
+// Package expr compiles conditions of the catalog language (CEL) and evaluates them over typed rows. It is the
+// only package that touches cel-go: CEL is parsed and type-checked by cel-go, then compiled to a plan of its own.
+//
+// The meaning of a condition is what cel-go's interpreter returns on the full data (package oracle holds that
+// interpreter for the tests). A plan returns besides the value the instant until which it holds.
+package expr
+
+import (
+	"github.com/weirstream/weir/state/row"
+)
+
+// Scope declares what a condition can name.
+type Scope struct {
+	Audience *row.Schema           // the audience table, in scope under its name; nil only in tests of constants
+	Events   []EventKind           // the event kinds of this audience; Input.Events is in this order
+	Segments []string              // the segments of this audience that in_segment may name; Input.Segment gets the index
+	Change   *row.Schema           // in a trigger on a row: the schema of before and after; otherwise nil
+	Event    *row.Schema           // in a trigger on an event: the schema of event; otherwise nil
+	Links    map[string]row.Schema // names of links by which the audience reaches other tables: known, not yet evaluated
+}
+
+// EventKind is an event kind in scope: the list of the subject's events of that kind under the kind's name.
+type EventKind struct {
+	Schema    *row.Schema
+	Retention *Period // events with time <= now - Retention are gone; nil: kept for ever
+}
+
+// Problem is one fault of an expression, at a place within its source text.
+type Problem struct {
+	Line, Column int    // from 1, within the expression's text; 0 if the whole expression is meant
+	Message      string // what is wrong, with the offending text
+	Hint         string // how to mend it; may be empty
+}
+
+// Truth is the result of a condition: CEL's true, false or error.
+type Truth uint8
+
+// The results of a condition. A condition whose result is Error is not met.
+const (
+	False Truth = iota
+	True
+	Error
+)
+
+// Input is everything that one evaluation reads. Rows, events and lists are only read.
+type Input struct {
+	Now           row.Instant
+	Subject       row.Row                                      // the audience row; nil if there is none (its fields are then errors, as of null)
+	Events        [][]row.Event                                // by Scope.Events; each list ordered by time, then arrival
+	Segment       func(i int) (member bool, until row.Instant) // membership of Scope.Segments[i] and how long it holds at least
+	Before, After row.Row                                      // Scope.Change: nil is null
+	Event         *row.Event                                   // Scope.Event
+}
+
+// Reads is what a program depends on: if none of it changes and the instant that Eval returned has not come,
+// the result is the same.
+type Reads struct {
+	Fields   []int // of the audience row
+	Events   []int // indexes into Scope.Events
+	Segments []int // indexes into Scope.Segments
+	Clock    bool  // depends on now
+}

@@ -1,0 +1,74 @@
+// Package state is what weir remembers: facts of subjects, rows and tasks in Pebble, and what is derived from them
+// as they are applied (timers, ordinals, bitmaps). FORMAT.md describes every key and value.
+//
+// Facts have the same key and value in the changelog topic and in the store (there prefixed by the partition).
+// Live work, restore and replay apply facts by the same code, Batch.Put.
+package state
+
+import "github.com/weirstream/weir/state/row"
+
+// Layout tells how the facts of one table's subjects or rows are read: the schemas as the catalog declares them
+// now. Facts name their fields, so a fact written under an older catalog can be read: a field that is no longer
+// declared is skipped, a new one is null.
+type Layout struct {
+	Row    *row.Schema
+	Events []*row.Schema // the event kinds of the audience, in the order of catalog.Audience.Events; empty for other tables
+}
+
+// Subject is a row with all that hangs on it, as the store holds it. A row of a table that is no audience has
+// neither events nor memberships.
+type Subject struct {
+	Table, ID   string
+	Row         row.Row       // nil: no such row (deleted, or events came before it)
+	Version     row.Version   // of the last image taken, also of a deletion
+	Known       bool          // a row fact exists, if only of a deletion
+	Events      [][]row.Event // by Layout.Events, each ordered by row.Event.Before
+	Memberships []Membership  // ordered by Segment; segments without an entry: never a member, nothing awaited
+}
+
+// Membership is what a subject has to do with one segment.
+type Membership struct {
+	Segment uint64 // catalog.Segment.ID
+	Member  bool
+	Spell   uint32      // number of stays so far, the present one included
+	Since   row.Instant // Member: start of the present stay
+	Until   row.Instant // the result holds until then if nothing else happens; row.Never if for ever
+}
+
+// Fact is one record of the changelog. A nil Value takes the fact back.
+type Fact struct{ Key, Value []byte }
+
+// Timer is a subject that must be looked at when Due comes.
+type Timer struct {
+	Due       row.Instant
+	Table, ID string
+}
+
+// Task is the fact about a task itself.
+type Task struct {
+	Clock    row.Instant // the highest instant that the task has worked at
+	Seq      uint64      // of the last output record
+	EventSeq uint64      // the last row.Event.Seq given
+	Catalog  uint64      // catalog.Catalog.Hash that the memberships were computed by
+	Revision int64       // its revision
+}
+
+// Source is the identity of a source partition, for dropping what has been seen.
+type Source struct {
+	Topic     [16]byte // id of the topic
+	Name      string   // its name (in replay, where topics have no id, the only identity)
+	Partition int32
+}
+
+// Counter is the fact about one definition in one partition: its running figures.
+type Counter struct {
+	Kind, Name           string // "segment" or "trigger", and its name
+	Size                 int64  // segment: members now
+	Entered, Left, Fired uint64 // since the partition's first record
+}
+
+// Position is how far the store has applied a partition's changelog.
+type Position struct {
+	Next    int64       // the offset of the next changelog record to apply
+	Applied row.Instant // wall time of the last apply: state that is older than deletions are kept in the topic is not to be trusted
+}
