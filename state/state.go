@@ -44,6 +44,17 @@ type Timer struct {
 	Table, ID string
 }
 
+// Before orders timers: by due instant, then table, then id.
+func (t Timer) Before(o Timer) bool {
+	if t.Due != o.Due {
+		return t.Due < o.Due
+	}
+	if t.Table != o.Table {
+		return t.Table < o.Table
+	}
+	return t.ID < o.ID
+}
+
 // Task is the fact about a task itself.
 type Task struct {
 	Clock    row.Instant // the highest instant that the task has worked at
@@ -64,7 +75,7 @@ type Source struct {
 type Counter struct {
 	Kind, Name           string // "segment" or "trigger", and its name
 	Size                 int64  // segment: members now
-	Entered, Left, Fired uint64 // since the partition's first record
+	Entered, Left, Fired uint64 // since the start of the present metrics interval
 }
 
 // Position is how far the store has applied a partition's changelog.

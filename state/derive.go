@@ -1,0 +1,147 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/weirstream/weir/state/membership"
+)
+
+// ordinal is a subject's dense number among the subjects of its table in a partition.
+type ordinal struct {
+	n     uint32
+	given bool
+}
+
+// derive brings timer, ordinal and bitmaps in line with a new status (value nil: none) of a subject. It compares it
+// with the status that holds: whatever that is, what is derived agrees with it, so facts may be applied again.
+func (b *Batch) derive(p int32, table, id string, value []byte) error {
+	held, err := b.heldStatus()
+	if err != nil {
+		return err
+	}
+	if b.old, err = decodeStatusInto(b.old[:0], held); err != nil {
+		return damaged("a status is not readable", p, err)
+	}
+	if b.new, err = decodeStatusInto(b.new[:0], value); err != nil {
+		return err
+	}
+	if err := b.setTimer(p, table, id, earliest(b.old), earliest(b.new)); err != nil {
+		return err
+	}
+	if err := b.setMembers(p, table, id); err != nil {
+		return err
+	}
+	if value == nil {
+		if err := b.releaseOrdinal(p, table, id); err != nil {
+			return err
+		}
+		b.status[string(b.key)] = nil
+		return nil
+	}
+	b.status[string(b.key)] = append(b.status[string(b.key)][:0], value...)
+	return nil
+}
+
+// heldStatus returns the value of the status at b.key, of this batch or of the store; nil if there is none.
+func (b *Batch) heldStatus() ([]byte, error) {
+	if held, ok := b.status[string(b.key)]; ok {
+		return held, nil
+	}
+	return b.store.get(b.key)
+}
+
+// setMembers records each segment of which b.old and b.new say different things; both are ordered by segment.
+func (b *Batch) setMembers(p int32, table, id string) error {
+	i, j := 0, 0
+	for i < len(b.old) || j < len(b.new) {
+		var segment uint64
+		var was, is bool
+		switch {
+		case j == len(b.new) || i < len(b.old) && b.old[i].Segment < b.new[j].Segment:
+			segment, was = b.old[i].Segment, b.old[i].Member
+			i++
+		case i == len(b.old) || b.new[j].Segment < b.old[i].Segment:
+			segment, is = b.new[j].Segment, b.new[j].Member
+			j++
+		default:
+			segment, was, is = b.new[j].Segment, b.old[i].Member, b.new[j].Member
+			i, j = i+1, j+1
+		}
+		if was == is {
+			continue
+		}
+		n, err := b.ordinalOf(p, table, id)
+		if err != nil {
+			return err
+		}
+		key := chunkKey(p, segment, table, uint16(n/membership.ChunkSize))
+		b.changes[string(key)] = membership.AppendChange(b.changes[string(key)], uint16(n%membership.ChunkSize), is)
+	}
+	return nil
+}
+
+// heldOrdinal returns the ordinal that a subject has.
+func (b *Batch) heldOrdinal(p int32, key []byte) (ordinal, error) {
+	if o, ok := b.ordinals[string(key)]; ok {
+		return o, nil
+	}
+	value, err := b.store.get(key)
+	if err != nil || value == nil {
+		return ordinal{}, err
+	}
+	n, err := parseOrdinal(value)
+	if err != nil || n > ordinalMax {
+		return ordinal{}, damaged("an ordinal is not readable", p, err)
+	}
+	o := ordinal{n: uint32(n), given: true}
+	b.ordinals[string(key)] = o
+	return o, nil
+}
+
+// ordinalOf returns a subject's ordinal and gives it the next one if it has none.
+func (b *Batch) ordinalOf(p int32, table, id string) (uint32, error) {
+	key := ordinalKey(p, table, id)
+	o, err := b.heldOrdinal(p, key)
+	if err != nil || o.given {
+		return o.n, err
+	}
+	counter := nextKey(p, table)
+	n, ok := b.next[string(counter)]
+	if !ok {
+		value, err := b.store.get(counter)
+		if err != nil {
+			return 0, err
+		}
+		if value != nil {
+			if n, err = parseOrdinal(value); err != nil {
+				return 0, damaged("the next ordinal is not readable", p, err)
+			}
+		}
+	}
+	if n > ordinalMax {
+		return 0, fmt.Errorf("table %s has had all of its %d ordinals; remove the state directory: "+
+			"they are given anew when it is restored", table, uint64(ordinalMax)+1)
+	}
+	b.next[string(counter)] = n + 1
+	b.ordinals[string(key)] = ordinal{n: uint32(n), given: true}
+	return uint32(n), errors.Join(
+		b.batch.Set(key, appendOrdinal(nil, n), pebble.NoSync),
+		b.batch.Set(idKey(p, table, uint32(n)), []byte(id), pebble.NoSync))
+}
+
+// releaseOrdinal takes a subject's ordinal away when nothing is known of its memberships any more, so that nothing
+// of an erased subject remains. The ordinal is not given to another.
+func (b *Batch) releaseOrdinal(p int32, table, id string) error {
+	key := ordinalKey(p, table, id)
+	o, err := b.heldOrdinal(p, key)
+	if err != nil || !o.given {
+		return err
+	}
+	b.ordinals[string(key)] = ordinal{}
+	return errors.Join(
+		b.batch.Delete(key, pebble.NoSync),
+		b.batch.Delete(idKey(p, table, o.n), pebble.NoSync))
+}

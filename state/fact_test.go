@@ -1,0 +1,195 @@
+package state
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/weirstream/weir/state/row"
+)
+
+var (
+	contact = row.NewSchema("contact", []row.Field{
+		{Name: "id", Type: row.Type{Kind: row.String}},
+		{Name: "score", Type: row.Type{Kind: row.Int}},
+	})
+	opened = row.NewSchema("email_opened", []row.Field{{Name: "email", Type: row.Type{Kind: row.String}}})
+	paid   = row.NewSchema("purchase", []row.Field{{Name: "amount", Type: row.Type{Kind: row.Double}}})
+	layout = &Layout{Row: contact, Events: []*row.Schema{opened, paid}}
+)
+
+// instant draws instants as they come about: whole milliseconds and odd nanoseconds, and the ends of time.
+var instant = rapid.Custom(func(t *rapid.T) row.Instant {
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC).UnixNano()
+	return row.Instant(rapid.OneOf(
+		rapid.Custom(func(t *rapid.T) int64 { return now + 1e6*rapid.Int64Range(-1e9, 1e9).Draw(t, "millis") }),
+		rapid.Int64(), rapid.SampledFrom([]int64{math.MinInt64, -1, 0, 1, math.MaxInt64 - 1, math.MaxInt64}),
+	).Draw(t, "instant"))
+})
+
+// memberships draws those of a subject, ordered, in some of n segments.
+func memberships(t *rapid.T, n uint64) []Membership {
+	var ms []Membership
+	for segment := range n {
+		if rapid.Bool().Draw(t, "has") {
+			continue
+		}
+		m := Membership{Segment: segment * 0x9e3779b97f4a7c15, Spell: rapid.Uint32().Draw(t, "spell"), Until: row.Never}
+		if m.Member = rapid.Bool().Draw(t, "member"); m.Member {
+			m.Since = instant.Draw(t, "since")
+		}
+		if rapid.Bool().Draw(t, "ends") {
+			m.Until = instant.Draw(t, "until")
+		}
+		ms = append(ms, m)
+	}
+	slices.SortFunc(ms, func(a, b Membership) int {
+		if a.Segment < b.Segment {
+			return -1
+		}
+		return 1
+	})
+	return ms
+}
+
+func TestStatusesComeBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ms := memberships(t, 6)
+		got, err := DecodeStatusFact(StatusFact("contact", "c-1", ms).Value)
+		if err != nil || !slices.Equal(got, ms) {
+			t.Fatalf("got %v, %v; want %v", got, err, ms)
+		}
+		shuffled := slices.Clone(ms)
+		slices.Reverse(shuffled)
+		got, err = DecodeStatusFact(StatusFact("contact", "c-1", shuffled).Value)
+		if err != nil || !slices.Equal(got, ms) {
+			t.Fatalf("in another order: got %v, %v; want %v", got, err, ms)
+		}
+	})
+}
+
+func TestStatusIsCompact(t *testing.T) {
+	now := row.At(time.Date(2026, 3, 1, 12, 0, 0, 123e6, time.UTC))
+	ms := make([]Membership, 10)
+	for i := range ms {
+		ms[i] = Membership{
+			Segment: uint64(i), Member: true, Spell: 1, Since: now + row.Instant(i)*3600e9,
+			Until: now + row.Instant(i)*3600e9 + 90*24*3600e9,
+		}
+	}
+	if n := len(StatusFact("contact", "c-1", ms).Value); n > 10*(8+2+6+6) {
+		t.Errorf("10 memberships take %d bytes", n)
+	}
+}
+
+func TestFactsComeBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := Task{
+			Clock: instant.Draw(t, "clock"), Seq: rapid.Uint64().Draw(t, "seq"), EventSeq: 4,
+			Catalog: rapid.Uint64().Draw(t, "catalog"), Revision: rapid.Int64().Draw(t, "revision"),
+		}
+		if got, err := DecodeTaskFact(TaskFact(want).Value); err != nil || got != want {
+			t.Fatalf("got %+v, %v; want %+v", got, err, want)
+		}
+		c := Counter{Size: rapid.Int64().Draw(t, "size"), Entered: 1, Left: rapid.Uint64().Draw(t, "left"), Fired: 3}
+		if got, err := DecodeCounterFact(CounterFact(c).Value); err != nil || got != c {
+			t.Fatalf("got %+v, %v; want %+v", got, err, c)
+		}
+		offset := rapid.Int64().Draw(t, "offset")
+		if got, err := DecodeSourceFact(SourceFact(Source{}, offset).Value); err != nil || got != offset {
+			t.Fatalf("got %d, %v; want %d", got, err, offset)
+		}
+	})
+}
+
+func TestRowsAndEventsComeBack(t *testing.T) {
+	version := row.Version{Known: true, Lo: 99, Millis: 5}
+	for _, want := range []row.Row{nil, {row.OfString("c-1"), {}}, {row.OfString("c-1"), row.OfInt(7)}} {
+		r, v, err := DecodeRowFact(RowFact(contact, "c-1", want, version).Value, contact)
+		if err != nil || !r.Same(want) || v != version {
+			t.Errorf("got %v, %+v, %v; want %v", r, v, err, want)
+		}
+	}
+	e := row.Event{ID: "e-1", Time: row.OfTime(time.Unix(5, 6)), Seq: 7, Fields: row.Row{row.OfString("spring")}}
+	got, err := DecodeEventFact(EventFact("contact", "c-1", opened, &e).Value, opened)
+	if err != nil || got.ID != e.ID || !got.Fields.Same(e.Fields) {
+		t.Errorf("got %v, %v; want %v", got, err, e)
+	}
+}
+
+// A later version may append to the facts that are arrays.
+func TestLongerArraysAreRead(t *testing.T) {
+	value := TaskFact(Task{Clock: 5, Seq: 6, Revision: 7}).Value
+	value[1]++ // the head of an array of 6
+	if got, err := DecodeTaskFact(append(value, 1)); err != nil || got.Clock != 5 || got.Revision != 7 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestNewerFormatsAreRefused(t *testing.T) {
+	for _, f := range []Fact{
+		TaskFact(Task{}), SourceFact(Source{}, 1), CounterFact(Counter{}), RowFact(contact, "c", nil, row.Version{}),
+		EventFact("contact", "c", opened, &row.Event{}), StatusFact("contact", "c", []Membership{{Segment: 1}}),
+	} {
+		f.Value[0]++
+		s := openMem(t)
+		if err := s.NewBatch().Put(1, f); !errors.Is(err, ErrValue) {
+			t.Errorf("a batch takes %x: %v", f.Value, err)
+		}
+	}
+}
+
+// FuzzStatus reads hostile bytes: no panic, and what is read comes back when it is written again.
+func FuzzStatus(f *testing.F) {
+	f.Add(StatusFact("contact", "c-1", []Membership{
+		{Segment: 1, Member: true, Spell: 2, Since: 1767225600000000000, Until: row.Never},
+		{Segment: 1 << 60, Until: 1767225600000000001},
+	}).Value)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		ms, err := DecodeStatusFact(b)
+		if err != nil || len(ms) == 0 {
+			return
+		}
+		again, err := DecodeStatusFact(StatusFact("contact", "c-1", ms).Value)
+		if err != nil || !slices.Equal(again, ms) {
+			t.Fatalf("got %v, %v; want %v", again, err, ms)
+		}
+	})
+}
+
+// FuzzFact reads hostile values of all kinds, and puts them into a store: nothing panics.
+func FuzzFact(f *testing.F) {
+	for _, fact := range []Fact{
+		TaskFact(Task{Clock: 1}), SourceFact(Source{Name: "a"}, 1), CounterFact(Counter{Kind: "segment", Name: "vip", Size: 3}),
+		RowFact(contact, "c-1", row.Row{row.OfString("c-1"), row.OfInt(7)}, row.Version{Known: true, Lo: 5}),
+		StatusFact("contact", "c-1", []Membership{{Segment: 5, Member: true, Spell: 1, Since: 9, Until: 90}}),
+		EventFact("contact", "c-1", opened, &row.Event{ID: "e", Fields: row.Row{row.OfString("spring")}}),
+	} {
+		f.Add(fact.Key, fact.Value)
+	}
+	f.Fuzz(func(t *testing.T, key, value []byte) {
+		_, _ = DecodeTaskFact(value)
+		_, _ = DecodeSourceFact(value)
+		_, _ = DecodeCounterFact(value)
+		_, _, _ = DecodeRowFact(value, contact)
+		_, _ = DecodeEventFact(value, opened)
+		s, err := OpenMem()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := s.NewBatch()
+		if b.Put(1, Fact{key, value}) == nil && b.Commit() == nil {
+			_, _ = s.Load(1, layout, "contact", "c-1")
+			_, _ = s.Sources(1)
+			_, _ = s.Counters(1)
+			_, _, _ = s.Task(1)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
