@@ -1,40 +1,153 @@
 package expr
 
 import (
-	"time"
+	"fmt"
+	"slices"
+	"sync"
 
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/functions"
+	"cel.dev/cel-go/common/types"
+
+	"github.com/weirstream/weir/operators/expr/internal/front"
 	"github.com/weirstream/weir/state/row"
 )
 
-// Period is a span of time as the catalog language writes it: calendar months and an exact duration. One of
-// them is zero: "90d" is exact, "6mo" and "5y" are calendar.
-type Period struct {
-	Months   int32
-	Duration time.Duration
+// Env is a Scope that expressions can be compiled in. Safe for concurrent use.
+type Env struct {
+	scope    Scope
+	front    *front.Env
+	types    []string                       // names of the object types
+	bindings map[string]*functions.Overload // by overload and by function
 }
 
-// ParsePeriod reads "15m", "12h", "90d", "2w", "6mo", "5y": a whole positive number and a unit.
-func ParsePeriod(s string) (Period, error) { panic("stub") }
+// NewEnv prepares a scope. It fails if two things of the scope have one name.
+func NewEnv(s Scope) (*Env, error) {
+	f, err := front.New(frontScope(s), nil, front.Declare(func(string) []cel.OverloadOpt { return nil })...)
+	if err != nil {
+		return nil, err
+	}
+	e := &Env{scope: s, front: f, bindings: map[string]*functions.Overload{}}
+	for _, schema := range []*row.Schema{s.Audience, s.Change, s.Event} {
+		if schema != nil {
+			e.types = append(e.types, schema.Name)
+		}
+	}
+	for _, k := range s.Events {
+		e.types = append(e.types, k.Schema.Name)
+	}
+	for name, fn := range f.CEL.Functions() {
+		overloads, err := fn.Bindings()
+		if err != nil {
+			return nil, fmt.Errorf("cannot bind %s: %w", name, err)
+		}
+		for _, o := range overloads {
+			e.bindings[o.Operator] = o
+		}
+	}
+	return e, nil
+}
 
-// Env is a Scope that expressions can be compiled in. Safe for concurrent use.
-type Env struct{}
-
-// NewEnv prepares a scope.
-func NewEnv(s Scope) (*Env, error) { panic("stub") }
+func frontScope(s Scope) front.Scope {
+	f := front.Scope{Audience: s.Audience, Change: s.Change, Event: s.Event, Segments: s.Segments}
+	for _, k := range s.Events {
+		f.Events = append(f.Events, k.Schema)
+	}
+	for name := range s.Links {
+		f.Links = append(f.Links, name)
+	}
+	slices.Sort(f.Links)
+	return f
+}
 
 // Compile parses, checks and compiles a condition (an expression of type bool). Either the program or the
 // problems are returned, all that could be found.
-func (e *Env) Compile(source string) (*Program, []Problem) { panic("stub") }
+func (e *Env) Compile(source string) (*Program, []Problem) {
+	checked, errs := e.front.Check(source)
+	if checked == nil {
+		return nil, e.celProblems(errs)
+	}
+	c := &compiler{
+		env: e, ast: checked.NativeRep(), source: source,
+		fields: map[int]bool{}, events: map[int]bool{}, segments: map[int]bool{},
+	}
+	root := c.compile(c.ast.Expr())
+	if t := checked.OutputType(); len(c.problems) == 0 && (t == nil || t.Kind() != types.BoolKind) {
+		c.problems = append(c.problems, Problem{
+			Message: fmt.Sprintf("a condition must be true or false, but this is %s", typeName(t)),
+			Hint:    "compare it with something",
+		})
+	}
+	if len(c.problems) > 0 {
+		return nil, c.problems
+	}
+	p := &Program{source: source, root: root.cond, slots: c.slots, lookAhead: c.stepped, reads: Reads{
+		Fields: keys(c.fields), Events: keys(c.events), Segments: keys(c.segments), Clock: c.clock,
+	}}
+	p.frames.New = func() any { return &frame{vars: make([]val, p.slots)} }
+	return p, nil
+}
+
+func keys(set map[int]bool) []int {
+	var ks []int
+	for k := range set {
+		ks = append(ks, k)
+	}
+	slices.Sort(ks)
+	return ks
+}
 
 // Program is a compiled condition. It is immutable and safe for concurrent use.
-type Program struct{}
+type Program struct {
+	source    string
+	root      condFn
+	slots     int
+	lookAhead bool
+	reads     Reads
+	frames    sync.Pool
+}
 
 // Eval evaluates the condition on in. The result is the same at every instant from in.Now up to, not including,
 // until if nothing else of in changes. It may change at until, but need not.
-func (p *Program) Eval(in *Input) (result Truth, until row.Instant) { panic("stub") }
+func (p *Program) Eval(in *Input) (result Truth, until row.Instant) {
+	if p.slots == 0 && !p.lookAhead {
+		return p.root(in, nil)
+	}
+	f := p.frames.Get().(*frame)
+	f.segments = never
+	result, until = p.root(in, f)
+	if p.lookAhead {
+		until = p.look(in, f, result, until)
+	}
+	clear(f.vars)
+	f.ahead = Input{}
+	p.frames.Put(f)
+	return result, until
+}
+
+// maxLook bounds how many steps of time are looked ahead: each costs an evaluation, but spares a timer.
+const maxLook = 32
+
+// look moves until on over steps of time that change nothing, such as the hours of a day for which only its first
+// matters. Memberships hold only as long as their own until.
+func (p *Program) look(in *Input, f *frame, result Truth, until row.Instant) row.Instant {
+	for range maxLook {
+		if until >= f.segments {
+			return until
+		}
+		f.ahead = *in
+		f.ahead.Now = until
+		r, u := p.root(&f.ahead, f)
+		if r != result || f.segments <= until {
+			return until
+		}
+		until = u
+	}
+	return until
+}
 
 // Reads returns what the program depends on.
-func (p *Program) Reads() Reads { panic("stub") }
+func (p *Program) Reads() Reads { return p.reads }
 
 // Source returns the text that was compiled.
-func (p *Program) Source() string { panic("stub") }
+func (p *Program) Source() string { return p.source }

@@ -1,0 +1,437 @@
+package expr
+
+import (
+	"fmt"
+	"slices"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/types"
+
+	"github.com/weirstream/weir/operators/expr/internal/front"
+	"github.com/weirstream/weir/state/row"
+)
+
+// node is a compiled expression.
+type node struct {
+	eval evalFn
+	cond condFn // of a bool: the truth, without the value
+	typ  *cel.Type
+
+	constant bool
+	fails    bool // it can be an error
+	nullable bool // it can be null
+	moves    bool // it is, or holds, a time or duration that moves with the clock
+	zoned    bool // it is, or holds, a time that may have a zone other than UTC in cel-go
+
+	field *fieldRef // it is a field of an object
+	seq   *seq      // a list that can be iterated without being built
+	size  *seq      // it is the size of this list
+	steps *steps    // it is a moving value rounded to whole numbers
+}
+
+// fieldRef finds a field: nil if its object is not there.
+type fieldRef struct {
+	find func(in *Input, f *frame) *row.Value
+	of   string // the object, for Reads
+}
+
+// steps is a rounded moving value.
+type steps struct {
+	of evalFn
+	by step
+}
+
+// variable is a variable of a comprehension.
+type variable struct {
+	name string
+	slot int
+	elem node // its traits
+}
+
+// compiler compiles one checked expression.
+type compiler struct {
+	env      *Env
+	ast      *ast.AST
+	source   string
+	vars     []variable
+	slots    int
+	problems []Problem
+	fields   map[int]bool
+	events   map[int]bool
+	segments map[int]bool
+	clock    bool
+	stepped  bool // some value changes step by step: worth looking ahead
+}
+
+// problem reports a fault at the place of e.
+func (c *compiler) problem(e ast.Expr, hint, format string, args ...any) node {
+	p := Problem{Message: fmt.Sprintf(format, args...), Hint: hint}
+	loc := c.ast.SourceInfo().GetStartLocation(e.ID())
+	if loc.Line() > 0 {
+		p.Line, p.Column = loc.Line(), loc.Column()+1
+	}
+	if !slices.Contains(c.problems, p) {
+		c.problems = append(c.problems, p)
+	}
+	return node{eval: failing, fails: true, nullable: true, typ: c.typ(e)}
+}
+
+func failing(*Input, *frame) val { return errUntil(never) }
+
+func (c *compiler) typ(e ast.Expr) *cel.Type { return c.ast.GetType(e.ID()) }
+
+// compile compiles e; of what cannot be compiled it reports the problems and returns a node that fails.
+func (c *compiler) compile(e ast.Expr) node {
+	if n, refused := c.refuseType(e); refused {
+		return n
+	}
+	var n node
+	switch e.Kind() {
+	case ast.LiteralKind:
+		n = constantNode(fromCEL(e.AsLiteral(), never))
+	case ast.IdentKind:
+		n = c.ident(e)
+	case ast.SelectKind:
+		n = c.selection(e)
+	case ast.CallKind:
+		n = c.call(e)
+	case ast.ListKind:
+		n = c.listLiteral(e)
+	case ast.ComprehensionKind:
+		n = c.comprehension(e)
+	case ast.MapKind:
+		n = c.problem(e, "", "maps are not part of the language")
+	case ast.StructKind:
+		n = c.problem(e, "", "objects cannot be made in an expression")
+	default:
+		n = c.problem(e, "", "unknown form of expression")
+	}
+	n.typ = c.typ(e)
+	return n.complete()
+}
+
+// complete gives n both ways of being evaluated.
+func (n node) complete() node {
+	eval, cond := n.eval, n.cond
+	if eval == nil {
+		n.eval = func(in *Input, f *frame) val { return truthVal(cond(in, f)) }
+	}
+	if cond == nil && eval != nil {
+		n.cond = func(in *Input, f *frame) (Truth, row.Instant) {
+			v := eval(in, f)
+			return v.truth(), v.until
+		}
+	}
+	return n
+}
+
+// condFails tells whether n, as an operand of logic, can be an error: a null is one.
+func (n *node) condFails() bool { return n.fails || n.nullable }
+
+func constantNode(v val) node {
+	return node{
+		constant: true, fails: v.k == kErr, nullable: v.k == kNull,
+		eval: func(*Input, *frame) val { return v },
+	}
+}
+
+// fold1 evaluates n once if all that it is made of is constant.
+func fold1(n node, of []node) node {
+	for i := range of {
+		if !of[i].constant {
+			return n
+		}
+	}
+	n = n.complete()
+	v := n.eval(nil, nil)
+	m := constantNode(v)
+	m.zoned = n.zoned
+	return m
+}
+
+// refuseType refuses what has a type that the language does not have.
+func (c *compiler) refuseType(e ast.Expr) (node, bool) {
+	t := c.typ(e)
+	if t == nil {
+		return node{}, false
+	}
+	switch t.Kind() {
+	case types.UintKind:
+		return c.problem(e, "write int values, without the u", "unsigned integers are not part of the language"), true
+	case types.BytesKind:
+		return c.problem(e, "", "bytes are not part of the language"), true
+	case types.TypeKind:
+		return c.problem(e, "", "types are not values of the language"), true
+	case types.MapKind:
+		return c.problem(e, "", "maps are not part of the language"), true
+	case types.OpaqueKind:
+		return c.problem(e, "", "optional values are not part of the language"), true
+	case types.DynKind, types.AnyKind:
+		if isDynNull(e) {
+			return node{}, false
+		}
+		if e.Kind() == ast.SelectKind && c.isLink(e) {
+			return c.problem(e, "", "links to other tables are not evaluated by this version: %q",
+				e.AsSelect().FieldName()), true
+		}
+		before := len(c.problems)
+		c.below(e)
+		if len(c.problems) > before {
+			return node{eval: failing, fails: true}, true
+		}
+		return c.problem(e, "", "the type of this is not known before it is evaluated"), true
+	}
+	return node{}, false
+}
+
+// below compiles the parts of e for the problems that they have.
+func (c *compiler) below(e ast.Expr) {
+	switch e.Kind() {
+	case ast.SelectKind:
+		c.compile(e.AsSelect().Operand())
+	case ast.CallKind:
+		for _, arg := range operands(e) {
+			c.compile(arg)
+		}
+	}
+}
+
+// isDynNull tells whether e is dyn(null), which package front makes of null where it is compared with a list.
+func isDynNull(e ast.Expr) bool {
+	if e.Kind() != ast.CallKind || e.AsCall().FunctionName() != "dyn" || len(e.AsCall().Args()) != 1 {
+		return false
+	}
+	arg := e.AsCall().Args()[0]
+	return arg.Kind() == ast.LiteralKind && arg.AsLiteral() == types.NullValue
+}
+
+// isLink tells whether the selection e is of a link of the audience row.
+func (c *compiler) isLink(e ast.Expr) bool {
+	s := e.AsSelect()
+	t := c.typ(s.Operand())
+	if t == nil || t.Kind() != types.StructKind {
+		return false
+	}
+	schema, event, ok := c.env.front.Object(t.TypeName())
+	if !ok || event {
+		return false
+	}
+	_, field := schema.Field(s.FieldName())
+	return !field
+}
+
+func (c *compiler) ident(e ast.Expr) node {
+	name := e.AsIdent()
+	for i := len(c.vars) - 1; i >= 0; i-- {
+		if v := c.vars[i]; v.name == name {
+			n, slot := v.elem, v.slot
+			n.eval = func(_ *Input, f *frame) val { return f.vars[slot] }
+			return n
+		}
+	}
+	s := &c.env.scope
+	switch {
+	case name == front.Now:
+		c.clock = true
+		return node{eval: evalNow, moves: true}
+	case s.Audience != nil && name == s.Audience.Name:
+		return rowNode(func(in *Input) *row.Row { return &in.Subject })
+	case s.Change != nil && name == front.Before:
+		return rowNode(func(in *Input) *row.Row { return &in.Before })
+	case s.Change != nil && name == front.After:
+		return rowNode(func(in *Input) *row.Row { return &in.After })
+	case s.Event != nil && name == front.EventVariable:
+		return node{eval: func(in *Input, _ *frame) val {
+			if in.Event == nil {
+				return val{k: kNull, until: never}
+			}
+			return val{k: kObj, ref: in.Event, until: never}
+		}, nullable: true}
+	}
+	for i := range s.Segments {
+		if name == front.SegmentVariable(i) {
+			return c.segment(i)
+		}
+	}
+	for i := range s.Events {
+		if name == s.Events[i].Schema.Name {
+			c.events[i] = true
+			if s.Events[i].Retention != nil {
+				c.clock = true
+			}
+			return listNode(&seq{kind: i, retention: s.Events[i].Retention})
+		}
+	}
+	return c.problem(e, "", "%q cannot be used here", name)
+}
+
+func evalNow(in *Input, _ *frame) val {
+	sec, nanos := split(int64(in.Now))
+	return val{k: kTime, n: sec, nanos: nanos, slope: 1, until: never}
+}
+
+func rowNode(of func(in *Input) *row.Row) node {
+	return node{nullable: true, eval: func(in *Input, _ *frame) val {
+		r := of(in)
+		if *r == nil {
+			return val{k: kNull, until: never}
+		}
+		return val{k: kObj, ref: r, until: never}
+	}}
+}
+
+func listNode(s *seq) node { return node{seq: s, eval: s.build, fails: s.fails} }
+
+func (c *compiler) segment(i int) node {
+	c.segments[i] = true
+	return node{cond: func(in *Input, f *frame) (Truth, row.Instant) {
+		if in.Segment == nil {
+			return False, never
+		}
+		member, until := in.Segment(i)
+		if f != nil {
+			f.segments = min(f.segments, until)
+		}
+		return truthOf(member), until
+	}}
+}
+
+// selection compiles x.f and has(x.f).
+func (c *compiler) selection(e ast.Expr) node {
+	s := e.AsSelect()
+	of := c.compile(s.Operand())
+	t := c.typ(s.Operand())
+	if t == nil || t.Kind() != types.StructKind {
+		return c.problem(e, "", "%s has no fields", typeName(t))
+	}
+	schema, event, ok := c.env.front.Object(t.TypeName())
+	if !ok {
+		return c.problem(e, "", "%s has no fields", typeName(t))
+	}
+	index, declared := schema.Field(s.FieldName())
+	if !declared && !event {
+		return c.problem(e, "", "links to other tables are not evaluated by this version: %q", s.FieldName())
+	}
+	if a := c.env.scope.Audience; declared && !event && s.Operand().Kind() == ast.IdentKind &&
+		a != nil && s.Operand().AsIdent() == a.Name && !c.isVariable(a.Name) {
+		c.fields[index] = true
+	}
+	get := c.getter(of, index, declared, s.FieldName())
+	if s.IsTestOnly() {
+		get.fails, get.nullable = of.fails, false
+		return has(of.eval, get.eval, get)
+	}
+	return get
+}
+
+func (c *compiler) isVariable(name string) bool {
+	return slices.ContainsFunc(c.vars, func(v variable) bool { return v.name == name })
+}
+
+func has(of, get evalFn, n node) node {
+	n.field, n.eval = nil, nil
+	n.cond = func(in *Input, f *frame) (Truth, row.Instant) {
+		o := of(in, f)
+		switch o.k {
+		case kErr:
+			return Error, o.until
+		case kNull:
+			return False, o.until
+		}
+		v := get(in, f)
+		return truthOf(v.k != kNull), v.until
+	}
+	return n
+}
+
+// getter reads a field of an object: of a null it is an error.
+func (c *compiler) getter(of node, index int, declared bool, name string) node {
+	n := node{fails: of.fails || of.nullable, nullable: true}
+	eval := of.eval
+	if !declared {
+		n.nullable = name == front.EventID
+		n.eval = func(in *Input, f *frame) val {
+			o := eval(in, f)
+			e, ok := o.ref.(*row.Event)
+			if !ok {
+				return errUntil(o.until)
+			}
+			if name == front.EventTime {
+				return ofField(&e.Time, o.until)
+			}
+			if e.ID == "" {
+				return val{k: kNull, until: o.until}
+			}
+			return val{k: kString, s: e.ID, until: o.until}
+		}
+		return n
+	}
+	n.eval = func(in *Input, f *frame) val {
+		o := eval(in, f)
+		var fields row.Row
+		switch r := o.ref.(type) {
+		case *row.Row:
+			fields = *r
+		case *row.Event:
+			fields = r.Fields
+		default:
+			return errUntil(o.until)
+		}
+		if index >= len(fields) {
+			return val{k: kNull, until: o.until}
+		}
+		return ofField(&fields[index], o.until)
+	}
+	return n
+}
+
+func (c *compiler) listLiteral(e ast.Expr) node {
+	if len(e.AsList().OptionalIndices()) > 0 {
+		return c.problem(e, "", "optional values are not part of the language")
+	}
+	n := node{}
+	var elems []node
+	constant := true
+	for _, el := range e.AsList().Elements() {
+		m := c.compile(el)
+		n.fails, n.moves, n.zoned = n.fails || m.fails, n.moves || m.moves, n.zoned || m.zoned
+		constant = constant && m.constant
+		elems = append(elems, m)
+	}
+	n.eval = func(in *Input, f *frame) val {
+		l := &list{elems: make([]val, len(elems))}
+		failed, until := false, row.Earliest
+		for i := range elems {
+			l.elems[i] = elems[i].eval(in, f)
+			if l.elems[i].k == kErr {
+				failed, until = true, max(until, l.elems[i].until)
+			}
+		}
+		if failed {
+			return errUntil(until)
+		}
+		return val{k: kList, ref: l, until: never}
+	}
+	if constant {
+		m := constantNode(n.eval(nil, nil))
+		m.zoned = n.zoned
+		return m
+	}
+	return n
+}
+
+// asSeq returns the list n as a seq.
+func (n *node) asSeq() *seq {
+	if n.seq != nil {
+		return n.seq
+	}
+	return &seq{kind: -1, base: n.eval}
+}
+
+func typeName(t *cel.Type) string {
+	if t == nil {
+		return "this"
+	}
+	return tidy(cel.FormatCELType(t))
+}

@@ -1,0 +1,375 @@
+package expr
+
+import (
+	"slices"
+	"sort"
+
+	"github.com/weirstream/weir/state/row"
+)
+
+// evalFn evaluates a node. condFn evaluates a node of type bool as an operand of CEL's logic, and until when.
+type (
+	evalFn func(in *Input, f *frame) val
+	condFn func(in *Input, f *frame) (Truth, row.Instant)
+)
+
+// frame holds the variables of one evaluation.
+type frame struct {
+	vars     []val
+	segments row.Instant // until when all memberships that were asked for hold
+	ahead    Input
+}
+
+// seq is a list that is iterated without being built: the events of a kind, or any other list, through stages.
+// Each element of the source has, as a function of the time, a presence in the list: True, False, or Error if the
+// making of the list fails by it.
+type seq struct {
+	kind      int     // index into Input.Events; -1: base
+	retention *Period // of the kind
+	base      evalFn
+	stages    []stage
+	fails     bool // the presence of an element can be Error
+}
+
+type stageKind uint8
+
+const (
+	stageWindow stageKind = iota
+	stageFilter
+	stageMap
+)
+
+// stage takes or changes elements.
+type stage struct {
+	kind   stageKind
+	period Period // stageWindow
+	slot   int    // stageFilter, stageMap: the variable
+	cond   condFn // stageFilter
+	eval   evalFn // stageMap
+	after  bool   // a stage before this one can make the list fail
+}
+
+// with returns s with one more stage, which can make the list fail or not.
+func (s *seq) with(st stage, fails bool) *seq {
+	t := *s
+	st.after = s.fails
+	t.stages = append(slices.Clip(slices.Clone(s.stages)), st)
+	t.fails = s.fails || fails
+	return &t
+}
+
+// plain tells whether s is the events of a kind through windows alone: in order of time, and the newer an event
+// that is present, the longer it stays.
+func (s *seq) plain() bool {
+	if s.kind < 0 {
+		return false
+	}
+	for i := range s.stages {
+		if s.stages[i].kind != stageWindow {
+			return false
+		}
+	}
+	return true
+}
+
+// cursor is an open seq: the elements of the source from from up to n.
+type cursor struct {
+	events  []row.Event
+	base    val
+	from, n int
+	until   row.Instant // of the source as a whole
+	failed  bool
+}
+
+func (s *seq) open(in *Input, f *frame) cursor {
+	if s.kind < 0 {
+		base := s.base(in, f)
+		if base.k != kList {
+			return cursor{until: base.until, failed: true}
+		}
+		return cursor{base: base, n: base.size(), until: base.until}
+	}
+	c := cursor{until: never}
+	if s.kind < len(in.Events) {
+		c.events = in.Events[s.kind]
+	}
+	c.n = len(c.events)
+	if s.retention != nil || len(s.stages) > 0 && s.stages[0].kind == stageWindow {
+		c.from = sort.Search(c.n, func(i int) bool { return !s.gone(in.Now, c.events[i].Time) })
+	}
+	return c
+}
+
+// gone tells whether an event of time t has left a window of s for good.
+func (s *seq) gone(now row.Instant, t row.Value) bool {
+	if s.retention != nil {
+		if still, u := newerThan(now, *s.retention, t); !still && u == never {
+			return true
+		}
+	}
+	for i := range s.stages {
+		if s.stages[i].kind != stageWindow {
+			break
+		}
+		if still, u := newerThan(now, s.stages[i].period, t); !still && u == never {
+			return true
+		}
+	}
+	return false
+}
+
+// newerThan tells whether t is later than now minus p, and until when that stays so.
+func newerThan(now row.Instant, p Period, t row.Value) (bool, row.Instant) {
+	edge := p.Before(now)
+	m := motion{at: span{edge.Int, edge.Nanos}, slope: 1, months: -p.Months}
+	return compare(now, m, fixed(span{t.Int, t.Nanos}), windowEdge)
+}
+
+// windowEdge is how the edge of a window stands to an event in it. A variable so that a test can plant a fault.
+var windowEdge = less
+
+// inWindow tells whether t is later than now minus p and not later than now, and until when that stays so.
+func inWindow(now row.Instant, p Period, t row.Value) (Truth, row.Instant) {
+	newer, u := newerThan(now, p, t)
+	if !newer && u == never {
+		return False, never
+	}
+	sec, nanos := split(int64(now))
+	come, w := compare(now, motion{at: span{sec, nanos}, slope: 1}, fixed(span{t.Int, t.Nanos}), equal|greater)
+	return both(truthOf(newer), u, truthOf(come), w, false)
+}
+
+// both is the presence of an element after a further stage: p so far, q by the stage. pFails tells that p can
+// become Error, which q does not hide.
+func both(p Truth, u row.Instant, q Truth, w row.Instant, pFails bool) (Truth, row.Instant) {
+	switch {
+	case p == Error:
+		return Error, u
+	case p == False:
+		if q == False && !pFails {
+			return False, max(u, w)
+		}
+		return False, u
+	case q == False && !pFails:
+		return False, w
+	}
+	return q, min(u, w)
+}
+
+// element returns element i, its presence and until when that presence holds.
+func (s *seq) element(in *Input, f *frame, c *cursor, i int) (el val, p Truth, u row.Instant) {
+	p, u = True, never
+	if s.kind >= 0 {
+		e := &c.events[i]
+		el = val{k: kObj, ref: e, until: never}
+		if s.retention != nil {
+			still, w := newerThan(in.Now, *s.retention, e.Time)
+			p, u = truthOf(still), w
+		}
+	} else {
+		el = c.base.at(i)
+	}
+	for j := range s.stages {
+		if p == Error || p == False && u == never {
+			return el, p, u
+		}
+		st := &s.stages[j]
+		switch st.kind {
+		case stageWindow:
+			e, ok := el.ref.(*row.Event)
+			if !ok {
+				p, u = both(p, u, Error, el.until, st.after)
+				continue
+			}
+			q, w := inWindow(in.Now, st.period, e.Time)
+			p, u = both(p, u, q, min(w, el.until), st.after)
+		case stageFilter:
+			f.vars[st.slot] = el
+			q, w := st.cond(in, f)
+			p, u = both(p, u, q, w, st.after)
+		case stageMap:
+			f.vars[st.slot] = el
+			el = st.eval(in, f)
+			if el.k == kErr {
+				if p == True {
+					p, u = Error, min(u, el.until)
+				}
+				return el, p, u
+			}
+		}
+	}
+	return el, p, u
+}
+
+// any is list.exists(x, pred): CEL's || over the elements. With negated it is exists(x, !pred).
+func (s *seq) any(in *Input, f *frame, slot int, pred condFn, negated bool) (Truth, row.Instant) {
+	c := s.open(in, f)
+	if c.failed {
+		return Error, c.until
+	}
+	plain := s.plain()
+	failed, found, errored := false, false, false
+	failUntil, trueUntil := row.Earliest, row.Earliest
+	bound := never // the end of any False or Error, and of any presence that can become Error
+	for i := c.n - 1; i >= c.from; i-- {
+		el, p, u := s.element(in, f, &c, i)
+		if p == False && u == never {
+			continue
+		}
+		if s.fails {
+			bound = min(bound, u)
+		}
+		if p == Error {
+			failed, failUntil = true, max(failUntil, u)
+			continue
+		}
+		f.vars[slot] = el
+		q, w := pred(in, f)
+		if negated {
+			q = q.not()
+		}
+		r, ru := both(p, u, q, w, s.fails)
+		switch r {
+		case True:
+			found, trueUntil = true, max(trueUntil, ru)
+			if !s.fails && (ru == never || plain && w == never) {
+				return True, min(ru, c.until)
+			}
+		case Error:
+			errored, bound = true, min(bound, ru)
+		default:
+			bound = min(bound, ru)
+		}
+	}
+	switch {
+	case failed:
+		return Error, min(failUntil, c.until)
+	case found && !s.fails:
+		return True, min(trueUntil, c.until)
+	case found:
+		return True, min(trueUntil, bound, c.until)
+	case errored:
+		return Error, min(bound, c.until)
+	}
+	return False, min(bound, c.until)
+}
+
+// not is CEL's negation.
+func (t Truth) not() Truth {
+	switch t {
+	case True:
+		return False
+	case False:
+		return True
+	}
+	return Error
+}
+
+// count tells whether the number of elements for which pred holds (all, if pred is nil) stands to k in rels, and
+// until when. predFails tells that pred can be an error, which makes the whole an error.
+func (s *seq) count(in *Input, f *frame, slot int, pred condFn, predFails bool, k int64, rels relations) (
+	Truth, row.Instant,
+) {
+	c := s.open(in, f)
+	if c.failed {
+		return Error, c.until
+	}
+	var leaveBuf, enterBuf [16]row.Instant
+	leave, enter := leaveBuf[:0], enterBuf[:0]
+	failed, failUntil, bound, n := false, row.Earliest, never, int64(0)
+	for i := c.n - 1; i >= c.from; i-- {
+		el, p, u := s.element(in, f, &c, i)
+		if pred != nil && (p == True || p == False && u != never) {
+			f.vars[slot] = el
+			q, w := pred(in, f)
+			p, u = both(p, u, q, w, s.fails)
+		}
+		switch {
+		case p == Error:
+			failed, failUntil = true, max(failUntil, u)
+		case p == True:
+			n++
+			leave = append(leave, u)
+		case u != never:
+			enter = append(enter, u)
+		}
+		bound = min(bound, u)
+	}
+	if failed {
+		return Error, min(failUntil, c.until)
+	}
+	truth := rels.has(cmp(n, k))
+	until := min(c.until, nth(enter, toChange(n, k, 1, rels, truth)), nth(leave, toChange(n, k, -1, rels, truth)))
+	if s.fails || predFails {
+		until = min(until, bound)
+	}
+	return truthOf(truth), until
+}
+
+// toChange returns how many more (or, with direction -1, fewer) than n there must be at least for "n stands to k in
+// rels" not to be truth; 0 if no number does it.
+func toChange(n, k, direction int64, rels relations, truth bool) int {
+	far := (k - n) * direction
+	for _, d := range []int64{1, far, far + 1} {
+		if d >= 1 && d < 1<<31 && rels.has(cmp(n+d*direction, k)) != truth {
+			return int(d)
+		}
+	}
+	return 0
+}
+
+// nth returns the instant by which n of at have come; Never if there are not so many, or n is 0.
+func nth(at []row.Instant, n int) row.Instant {
+	if n == 0 || n > len(at) {
+		return never
+	}
+	slices.Sort(at)
+	return at[n-1]
+}
+
+// size returns the number of elements.
+func (s *seq) size(in *Input, f *frame) val {
+	c := s.open(in, f)
+	if c.failed {
+		return errUntil(c.until)
+	}
+	failed, failUntil, until, n := false, row.Earliest, c.until, int64(0)
+	for i := c.from; i < c.n; i++ {
+		_, p, u := s.element(in, f, &c, i)
+		switch p {
+		case Error:
+			failed, failUntil = true, max(failUntil, u)
+		case True:
+			n++
+		}
+		until = min(until, u)
+	}
+	if failed {
+		return errUntil(min(failUntil, c.until))
+	}
+	return intVal(n, until)
+}
+
+// build returns s as a list.
+func (s *seq) build(in *Input, f *frame) val {
+	c := s.open(in, f)
+	if c.failed {
+		return errUntil(c.until)
+	}
+	failed, failUntil, until, l := false, row.Earliest, c.until, &list{}
+	for i := c.from; i < c.n; i++ {
+		el, p, u := s.element(in, f, &c, i)
+		switch p {
+		case Error:
+			failed, failUntil = true, max(failUntil, u)
+		case True:
+			l.elems = append(l.elems, el)
+		}
+		until = min(until, u)
+	}
+	if failed {
+		return errUntil(min(failUntil, c.until))
+	}
+	return val{k: kList, ref: l, until: until}
+}
+
