@@ -16,6 +16,7 @@ type Catalog struct {
 	Triggers  []*Trigger
 	Revision  int64  // 1 for the first; grows with each change of the definitions
 	Hash      uint64 // of the definitions' meaning: the same for the same definitions in whatever files and order
+	lookup
 }
 
 // Audience is a table whose rows are subjects, with all that hangs on them.
@@ -24,6 +25,7 @@ type Audience struct {
 	Events   []*Event   // the kinds that name subjects of this audience; expr.Input.Events is in this order
 	Segments []*Segment // of this audience, in order of evaluation
 	Triggers []*Trigger // of this audience, by name
+	reading
 }
 
 // Source says where the records of a table or event kind come from.
@@ -47,7 +49,7 @@ type Table struct {
 	KeyField int // position of Key in Schema
 	Source   Source
 	Schema   *row.Schema
-	Paths    [][]string // by field: where its value stands in a plain JSON record; the field's own name by default
+	Paths    [][]string // by field: where its value stands in the record or row; the field's own name by default
 	Links    []Link
 }
 

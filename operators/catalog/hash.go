@@ -1,0 +1,109 @@
+package catalog
+
+import (
+	"fmt"
+	"hash/fnv"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/weirstream/weir/operators/expr"
+	"github.com/weirstream/weir/state/row"
+)
+
+// hash returns the hash of what the definitions mean: FNV-1a of a text that holds them in a fixed order. Tables,
+// events, segments, triggers, fields and links are ordered already when it is called.
+func (c *Catalog) hash() uint64 {
+	h := fnv.New64a()
+	c.write(h)
+	return h.Sum64()
+}
+
+// write writes the canonical text of the catalog. Everything is quoted, so that no two catalogs have one text.
+func (c *Catalog) write(w io.Writer) {
+	for _, t := range c.Tables {
+		fmt.Fprintf(w, "Table %q audience=%t key=%q", t.Name, t.Audience, t.Key)
+		writeSource(w, t.Source)
+		writeFields(w, t.Schema, t.Paths)
+		for _, l := range t.Links {
+			fmt.Fprintf(w, " link %q %q %q %q", l.Name, l.Table, l.Field, l.Reverse)
+		}
+		fmt.Fprintln(w)
+	}
+	for _, e := range c.Events {
+		fmt.Fprintf(w, "Event %q id=%q time=%q", e.Name, e.ID, e.Time)
+		writeSource(w, e.Source)
+		for _, s := range e.Subjects {
+			fmt.Fprintf(w, " subject %q %q", s.Audience, s.Path)
+		}
+		writeFields(w, e.Schema, e.Paths)
+		if e.Retention != nil {
+			fmt.Fprintf(w, " retention %d %d", e.Retention.Months, e.Retention.Duration)
+		}
+		fmt.Fprintln(w)
+	}
+	for _, a := range c.Audiences {
+		for _, s := range a.Segments {
+			fmt.Fprintf(w, "Segment %q %q where %q\n", s.Name, a.Table.Name, condition(s.Where))
+		}
+	}
+	for _, t := range c.Triggers {
+		t.write(w)
+	}
+}
+
+func (t *Trigger) write(w io.Writer) {
+	fmt.Fprintf(w, "Trigger %q %q", t.Name, t.Audience.Table.Name)
+	switch {
+	case t.Table != nil:
+		fmt.Fprintf(w, " table %q", t.Table.Name)
+		for _, f := range t.Fields {
+			fmt.Fprintf(w, " field %q", t.Table.Schema.Fields[f].Name)
+		}
+	case t.Event != nil:
+		fmt.Fprintf(w, " event %q", t.Event.Name)
+	case t.Segment != nil:
+		fmt.Fprintf(w, " segment %q", t.Segment.Name)
+	}
+	fmt.Fprintf(w, " actions %d when %q\n", t.Actions, condition(t.When))
+}
+
+func writeSource(w io.Writer, s Source) {
+	fmt.Fprintf(w, " source %q %q", s.Topic, s.Format)
+	for _, m := range s.Match {
+		fmt.Fprintf(w, " match %q %T %q", m.Path, m.Value, fmt.Sprint(m.Value))
+	}
+}
+
+func writeFields(w io.Writer, s *row.Schema, paths [][]string) {
+	for i, f := range s.Fields {
+		fmt.Fprintf(w, " field %q %s %q", f.Name, f.Type, paths[i])
+	}
+}
+
+// condition returns the text of a condition without what only lays it out; "" where there is none.
+func condition(p *expr.Program) string {
+	if p == nil {
+		return ""
+	}
+	return flatten(p.Source())
+}
+
+// layout finds, in CEL, literals, and runs of blanks and comments outside of them.
+var layout = regexp.MustCompile(`(?s)` + strings.Join([]string{
+	`[rR][bB]?""".*?"""`, `[rR][bB]?\'\'\'.*?\'\'\'`, `[rR][bB]?"[^"\n]*"`, `[rR][bB]?'[^'\n]*'`, // raw: no escapes
+	`"""(?:\\.|.)*?"""`, `\'\'\'(?:\\.|.)*?\'\'\'`, `"(?:\\.|[^"\\\n])*"`, `'(?:\\.|[^'\\\n])*'`,
+	`(?:\s|//[^\n]*)+`,
+}, "|"))
+
+// flatten returns a CEL text without comments, with one blank for any run of them outside of literals. It is for
+// comparing only: a text that CEL refuses may come out as anything.
+func flatten(source string) string {
+	out := layout.ReplaceAllStringFunc(source, func(s string) string {
+		if strings.HasPrefix(s, "//") || strings.TrimLeft(s[:1], " \t\r\n\f\v") == "" {
+			return " "
+		}
+		return s
+	})
+	return strings.TrimSpace(out)
+}

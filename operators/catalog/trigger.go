@@ -1,0 +1,253 @@
+package catalog
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// triggerDraft is a trigger while it is being read.
+type triggerDraft struct {
+	draft
+	trigger    *Trigger
+	audience   string // its name
+	audienceAt place
+	on         *node  // the value of table, event or segment
+	subject    string // which of them: "table", "event", "segment"; empty if on is not usable
+	fields     []*node
+	fieldsAt   place
+	via        *node
+	when       *node
+}
+
+var (
+	rowActions     = map[string]Action{"create": Create, "update": Update, "delete": Delete}
+	segmentActions = map[string]Action{"enter": Enter, "leave": Leave}
+)
+
+// addTrigger reads a trigger.
+func (b *builder) addTrigger(n *node, d draft, name *node) {
+	o := b.object(n, describe("trigger", d), "kind", "name", "audience", "on", "via", "when")
+	if name != nil && !b.dashedName(name, "a trigger") {
+		d.name = ""
+	}
+	t := &triggerDraft{draft: d, trigger: &Trigger{Name: d.name}}
+	if audience, at := o.text("audience", "the table whose rows it fires for", true); at != nil {
+		t.audience, t.audienceAt = audience, at.at
+	}
+	if on := o.need("on", "on: {table: contact}, on: {event: purchase} or on: {segment: customers}"); on != nil {
+		b.on(t, on, o.what)
+	}
+	if _, via := o.text("via", "", false); via != nil {
+		t.via = via
+		if t.subject != "" && t.subject != "table" {
+			b.fault(via.at, fmt.Sprintf("key \"via\" of %s is for triggers on rows of other tables", o.what), "leave it out")
+		}
+	}
+	t.when = o.expression("when", "", false)
+	b.triggers = append(b.triggers, t)
+}
+
+// on reads what a trigger fires on.
+func (b *builder) on(t *triggerDraft, n *node, what string) {
+	o := b.object(n, "key \"on\" of "+what, "table", "event", "segment", "actions", "fields")
+	if o == nil {
+		return
+	}
+	var found []string
+	for _, p := range n.pairs {
+		if slices.Contains([]string{"table", "event", "segment"}, p.key.text) {
+			found = append(found, p.key.text)
+		}
+	}
+	if len(found) != 1 {
+		b.fault(n.at, fmt.Sprintf("key \"on\" of %s must have one of the keys table, event and segment, found %s",
+			what, orNone(found)), "")
+		return
+	}
+	if _, t.on = o.text(found[0], "", true); t.on == nil {
+		return
+	}
+	t.subject = found[0]
+	switch t.subject {
+	case "table":
+		t.trigger.Actions = b.actions(o, rowActions)
+		b.triggerFields(o, t)
+	case "event":
+		b.unwanted(o, "actions", "an event has none")
+		b.unwanted(o, "fields", "they are for triggers on rows")
+	case "segment":
+		t.trigger.Actions = b.actions(o, segmentActions)
+		b.unwanted(o, "fields", "they are for triggers on rows")
+	}
+}
+
+func orNone(found []string) string {
+	if len(found) == 0 {
+		return "none"
+	}
+	return strings.Join(found, " and ")
+}
+
+// unwanted reports a key that this kind of trigger can't have.
+func (b *builder) unwanted(o *object, key, why string) {
+	for _, p := range o.n.pairs {
+		if p.key.text == key {
+			b.fault(p.key.at, fmt.Sprintf("key %q has no meaning here: %s", key, why), "leave it out")
+		}
+	}
+}
+
+// actions reads the actions of a trigger; all that there are if it names none.
+func (b *builder) actions(o *object, known map[string]Action) Action {
+	var all, out Action
+	names := make([]string, 0, len(known))
+	for name, action := range known {
+		all |= action
+		names = append(names, name)
+	}
+	for _, n := range o.texts("actions") {
+		action, ok := known[n.text]
+		if !ok {
+			b.fault(n.at, fmt.Sprintf("unknown action %s", quoted(n.text)), didYouMean(n.text, names))
+		}
+		out |= action
+	}
+	if out == 0 {
+		return all
+	}
+	return out
+}
+
+// triggerFields reads the fields whose updates count.
+func (b *builder) triggerFields(o *object, t *triggerDraft) {
+	t.fields = o.texts("fields")
+	if n := o.n.get("fields"); n != nil {
+		t.fieldsAt = n.at
+	}
+	if len(t.fields) > 0 && t.trigger.Actions&Update == 0 {
+		b.fault(t.fieldsAt, "key \"fields\" limits updates, but the actions do not include update",
+			"leave it out, or add update to the actions")
+	}
+}
+
+// resolveTrigger sets what a trigger refers to; false, after a fault or because of one, if something is missing.
+func (b *builder) resolveTrigger(t *triggerDraft, audiences map[string]*audienceDraft) bool {
+	what := "trigger " + t.name
+	if t.audience == "" || b.findAudience(t.audience, t.audienceAt, what) == nil {
+		return false
+	}
+	a := audiences[t.audience]
+	t.trigger.Audience = a.audience
+	switch t.subject {
+	case "table":
+		return b.resolveRowTrigger(t, a, what)
+	case "event":
+		return b.resolveEventTrigger(t, what)
+	case "segment":
+		return b.resolveSegmentTrigger(t, what)
+	}
+	return false
+}
+
+func (b *builder) resolveRowTrigger(t *triggerDraft, a *audienceDraft, what string) bool {
+	table := b.findTable(t.on.text, t.on.at, what)
+	if table == nil {
+		return false
+	}
+	t.trigger.Table = table.table
+	ok := true
+	for _, f := range t.fields {
+		if i, found := table.table.Schema.Field(f.text); found {
+			t.trigger.Fields = append(t.trigger.Fields, i)
+			continue
+		}
+		ok = false
+		if !b.doubtful[f.text] {
+			b.fault(f.at, fmt.Sprintf("%s: %s is no field of table %s", what, quoted(f.text), table.name),
+				didYouMean(f.text, table.fields.names()))
+		}
+	}
+	slices.Sort(t.trigger.Fields)
+	return b.resolveVia(t, table, a.draft, what) && ok
+}
+
+// resolveVia checks the path from the row to the subject.
+func (b *builder) resolveVia(t *triggerDraft, table, audience *tableDraft, what string) bool {
+	const later = "links to other tables are not evaluated by this version"
+	switch {
+	case t.via == nil && table == audience:
+		return true
+	case t.via == nil:
+		b.fault(t.on.at, fmt.Sprintf("%s: rows of table %s are not subjects of audience %s",
+			what, table.name, audience.name),
+			later+": use a trigger on rows of "+audience.name)
+		return false
+	}
+	at := table
+	for _, name := range b.path(t.via) {
+		links := b.linksOf(at)
+		next, ok := links[name]
+		if !ok {
+			if !b.doubtful[name] {
+				names := make([]string, 0, len(links))
+				for known := range links {
+					names = append(names, known)
+				}
+				b.fault(t.via.at, fmt.Sprintf("%s: table %s has no link %s", what, at.name, quoted(name)),
+					didYouMean(name, names))
+			}
+			return false
+		}
+		at = next
+	}
+	if at != audience {
+		b.fault(t.via.at, fmt.Sprintf("%s: via %s leads to table %s, not to %s", what, quoted(t.via.text), at.name,
+			audience.name), "")
+		return false
+	}
+	b.fault(t.via.at, what+": "+later, "use a trigger on rows of "+audience.name)
+	return false
+}
+
+func (b *builder) resolveEventTrigger(t *triggerDraft, what string) bool {
+	names := make([]string, len(b.events))
+	for i, e := range b.events {
+		names[i] = e.name
+	}
+	i := slices.Index(names, t.on.text)
+	switch {
+	case b.doubtful[t.on.text]:
+		return false
+	case i < 0:
+		b.fault(t.on.at, fmt.Sprintf("%s: there is no event %s", what, quoted(t.on.text)), didYouMean(t.on.text, names))
+		return false
+	case !b.events[i].event.names(t.audience):
+		b.fault(t.on.at, fmt.Sprintf("%s: event %s names no subject of audience %s", what, t.on.text, t.audience),
+			"add the audience to the event")
+		return false
+	}
+	t.trigger.Event = b.events[i].event
+	return true
+}
+
+func (b *builder) resolveSegmentTrigger(t *triggerDraft, what string) bool {
+	names := make([]string, len(b.segments))
+	for i, s := range b.segments {
+		names[i] = s.name
+	}
+	i := slices.Index(names, t.on.text)
+	switch {
+	case b.doubtful[t.on.text]:
+		return false
+	case i < 0:
+		b.fault(t.on.at, fmt.Sprintf("%s: there is no segment %s", what, quoted(t.on.text)), didYouMean(t.on.text, names))
+		return false
+	case b.segments[i].audience != t.audience:
+		b.fault(t.on.at, fmt.Sprintf("%s: segment %s is of audience %s, not %s", what, t.on.text,
+			b.segments[i].audience, t.audience), "")
+		return false
+	}
+	t.trigger.Segment = b.segments[i].segment
+	return true
+}
