@@ -1,0 +1,91 @@
+// Package trigger decides which triggers fire for a subject. It is pure; a Matcher holds scratch space only.
+package trigger
+
+import (
+	"github.com/weirstream/weir/operators/catalog"
+	"github.com/weirstream/weir/operators/expr"
+	"github.com/weirstream/weir/operators/segment"
+	"github.com/weirstream/weir/state/row"
+)
+
+// Firing is one time that a trigger came true for a subject.
+type Firing struct {
+	Trigger       *catalog.Trigger
+	Before, After row.Row       // on a row: nil where there is none
+	Event         *row.Event    // on an event
+	Flip          *segment.Flip // on a segment
+}
+
+// Row appends the firings of the triggers on a table of which one row changed from before to after (nil: not there). A
+// created row that a snapshot read is no creation: it was there before. in is the subject after the change, its
+// Before, After and Event are set by Row.
+func Row(a *catalog.Audience, table string, before, after row.Row, snapshot bool, in *expr.Input, out []Firing) []Firing {
+	var action catalog.Action
+	switch {
+	case before == nil && after == nil:
+		return out
+	case before == nil:
+		if snapshot {
+			return out
+		}
+		action = catalog.Create
+	case after == nil:
+		action = catalog.Delete
+	default:
+		action = catalog.Update
+	}
+	in.Before, in.After, in.Event = before, after, nil
+	for _, t := range a.TriggersOnTable(table) {
+		if t.Actions&action == 0 || action == catalog.Update && !changed(t.Fields, before, after) {
+			continue
+		}
+		if met(t, in) {
+			out = append(out, Firing{Trigger: t, Before: before, After: after})
+		}
+	}
+	return out
+}
+
+// changed tells whether one of the fields differs; without fields any change counts.
+func changed(fields []int, before, after row.Row) bool {
+	for _, f := range fields {
+		if !before[f].Same(after[f]) {
+			return true
+		}
+	}
+	return len(fields) == 0
+}
+
+// Event appends the firings of the triggers on the event kind, number kind of the audience, for the event e that arrived.
+func Event(a *catalog.Audience, kind int, e *row.Event, in *expr.Input, out []Firing) []Firing {
+	in.Before, in.After, in.Event = nil, nil, e
+	for _, t := range a.TriggersOnEvent(kind) {
+		if met(t, in) {
+			out = append(out, Firing{Trigger: t, Event: e})
+		}
+	}
+	return out
+}
+
+// Segment appends the firings of the triggers on the flip's segment.
+func Segment(a *catalog.Audience, f *segment.Flip, in *expr.Input, out []Firing) []Firing {
+	action := catalog.Leave
+	if f.Enter {
+		action = catalog.Enter
+	}
+	in.Before, in.After, in.Event = nil, nil, nil
+	for _, t := range a.TriggersOnSegment(f.Segment.Index) {
+		if t.Actions&action != 0 && met(t, in) {
+			out = append(out, Firing{Trigger: t, Flip: f})
+		}
+	}
+	return out
+}
+
+func met(t *catalog.Trigger, in *expr.Input) bool {
+	if t.When == nil {
+		return true
+	}
+	result, _ := t.When.Eval(in)
+	return result == expr.True
+}
