@@ -2,7 +2,10 @@
 // knows no library: Kafka and the files of replay are behind the ports in ports.go.
 package engine
 
-import "github.com/weirstream/weir/state/row"
+import (
+	"github.com/weirstream/weir/operators/emit"
+	"github.com/weirstream/weir/state/row"
+)
 
 // ChangeKind is what a source record says.
 type ChangeKind uint8
@@ -22,20 +25,19 @@ type Origin struct {
 	TopicID   [16]byte // Kafka's id of the topic; zero in replay
 	Partition int32
 	Offset    int64
+	Index     uint16      // which of the changes that the record gave rise to; set by intake
 	Time      row.Instant // the record's own timestamp
 }
 
 // Header is a header of a record.
-type Header struct {
-	Key   string
-	Value []byte
-}
+type Header = emit.Header
 
 // Change is one source record, decoded and checked against the catalog, on its way to its home. Decoders make
 // changes; intake sends them on; tasks apply them.
 type Change struct {
 	Kind   ChangeKind
 	Origin Origin
+	Schema *row.Schema // Upsert: of Row; Occur: of Event.Fields. Set by the decoder
 
 	// Upsert, Delete and Truncate.
 	Table    string      // the catalog's name of the table

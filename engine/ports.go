@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/weirstream/weir/operators/emit"
 	"github.com/weirstream/weir/state"
 	"github.com/weirstream/weir/state/row"
 )
@@ -29,19 +30,15 @@ type Decoder interface {
 	Decode(rec *Record, out []Change) []Change
 }
 
-// Output is one record for an output topic, in the subject's partition.
-type Output struct {
-	Topic   string // without the application's prefix: "memberships", "firings", "deadletter", "metrics"
-	Key     []byte
-	Value   []byte
-	Headers []Header
-}
+// Output is one record for an output topic, in the subject's partition. Its Topic is without the application's prefix.
+type Output = emit.Record
 
 // Part is what an epoch did in one partition.
 type Part struct {
 	Partition int32
 	Next      int64 // offset of the next record of the input topic; negative: none was read in this epoch
 	Outputs   []Output
+	Born      []row.Instant // by output: when what caused it was: the source record's own time, or a timer's due instant
 	Facts     []state.Fact
 }
 

@@ -1,0 +1,305 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/weirstream/weir/operators/emit"
+	"github.com/weirstream/weir/operators/expr"
+	"github.com/weirstream/weir/operators/segment"
+	"github.com/weirstream/weir/operators/trigger"
+	"github.com/weirstream/weir/state"
+	"github.com/weirstream/weir/state/row"
+)
+
+// Apply takes one change at the instant now, after all timers due before it: the way of a record through a task. What the
+// task has seen already is dropped. The change's strings and rows become the task's own.
+func (t *Task) Apply(c *Change, now row.Instant) error {
+	if !t.take(&c.Origin) {
+		t.topic.Duplicates.Add(1)
+		return nil
+	}
+	t.topic.Records.Add(1)
+	t.metrics(now)
+	now, t.born = t.tick(now), c.Origin.Time
+	switch c.Kind {
+	case Upsert, Delete:
+		return t.applyRow(c, now)
+	case Truncate:
+		return t.applyTruncate(c, now)
+	case Occur:
+		return t.applyEvent(c, now)
+	case Bad:
+		t.config.Counts.Deadletters.Add(1)
+		t.topic.Deadletters.Add(1)
+		t.put(emit.Deadletter(now, c.Origin.Topic, c.Origin.Partition, c.Origin.Offset, c.Reason, c.RawKey, c.Raw, c.Headers))
+		return nil
+	}
+	return fmt.Errorf("cannot apply a change of unknown kind %d", c.Kind)
+}
+
+// take moves the position of the change's source partition, and tells whether the change is after it.
+func (t *Task) take(o *Origin) bool {
+	s := state.Source{Topic: o.TopicID, Name: o.Topic, Partition: o.Partition}
+	at := o.Offset<<16 | int64(o.Index)
+	m := t.sources[s]
+	t.topicOf(s.Name, m)
+	switch {
+	case m == nil:
+		m = &mark{}
+		t.sources[s] = m
+		t.topicOf(s.Name, m)
+	case at <= m.offset:
+		return false
+	}
+	m.offset = at
+	if !m.dirty {
+		m.dirty = true
+		t.epoch.sources = append(t.epoch.sources, s)
+	}
+	t.epoch.began = true
+	return true
+}
+
+// topicOf makes the counts of the source topic those of the change at hand; m, if not nil, remembers them.
+func (t *Task) topicOf(name string, m *mark) {
+	if m != nil && m.topic != nil {
+		t.topic = m.topic
+		return
+	}
+	t.topic = t.config.Counts.Topic(name)
+	if m != nil {
+		m.topic = t.topic
+	}
+}
+
+func (t *Task) applyRow(c *Change, now row.Instant) error {
+	g := t.groups[c.Table]
+	if g == nil {
+		return nil // a table that the catalog no longer has
+	}
+	e, err := t.load(g, c.Key)
+	if err != nil {
+		return err
+	}
+	s := e.subject
+	if s.Known {
+		if c.Version.Against(s.Version) != row.Newer {
+			t.topic.Stale.Add(1)
+			return nil
+		}
+	}
+	before, after := s.Row, c.Row
+	if c.Kind == Delete {
+		after = nil
+	}
+	for i, keep := range c.Keep {
+		if keep && before != nil && after != nil {
+			after[i] = before[i]
+		}
+	}
+	if before.Same(after) && s.Known {
+		t.config.Counts.Unchanged.Add(1)
+		return nil
+	}
+	t.setRow(e, after, c)
+	if g.audience == nil {
+		return nil
+	}
+	t.touchRow(g, before, after)
+	cause := emit.Cause{Kind: "row", Topic: c.Origin.Topic, Partition: c.Origin.Partition, Offset: c.Origin.Offset,
+		Table: c.Table, Key: c.Key}
+	t.settleAnd(e, now, cause, func(in *expr.Input, out []trigger.Firing) []trigger.Firing {
+		return trigger.Row(g.audience, c.Table, before, after, c.Snapshot, in, out)
+	})
+	return nil
+}
+
+// setRow makes r the subject's row. An image without a position does not make the held position forgotten, so that
+// older images still lose; a deletion without one does, since the row may come again by a repeated image.
+func (t *Task) setRow(e *entry, r row.Row, c *Change) {
+	s := e.subject
+	s.Row = r
+	if c.Version.Known || r == nil {
+		s.Version = c.Version
+	}
+	s.Known, e.rowChanged = true, true
+	t.mark(e)
+}
+
+func (t *Task) touchRow(g *group, before, after row.Row) {
+	if before == nil || after == nil {
+		g.segments.TouchAll()
+		return
+	}
+	for i := range after {
+		if !before[i].Same(after[i]) {
+			g.segments.TouchField(i)
+		}
+	}
+}
+
+// truncatePage is how many ids of a truncated table are read at a time.
+const truncatePage = 1024
+
+// applyTruncate deletes every row of a table that is older than the truncation.
+func (t *Task) applyTruncate(c *Change, now row.Instant) error {
+	g := t.groups[c.Table]
+	if g == nil {
+		return nil
+	}
+	ids, err := t.idsOf(g)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		gone := *c
+		gone.Kind, gone.Key = Delete, id
+		e, err := t.load(g, id)
+		if err != nil {
+			return err
+		}
+		if e.subject.Row == nil {
+			continue
+		}
+		if err := t.applyRow(&gone, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// idsOf returns the keys of all rows of a table, of the store and of the open epoch, in order.
+func (t *Task) idsOf(g *group) ([]string, error) {
+	var ids []string
+	after := ""
+	for {
+		page, err := t.store.IDs(t.partition, g.table.Name, after, truncatePage)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the keys of table %s: %w", g.table.Name, err)
+		}
+		ids = append(ids, page...)
+		if len(page) < truncatePage {
+			break
+		}
+		after = page[len(page)-1]
+	}
+	for _, e := range t.epoch.dirty {
+		if e.group == g {
+			ids = append(ids, e.subject.ID)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+func (t *Task) applyEvent(c *Change, now row.Instant) error {
+	g := t.groups[c.Audience]
+	if g == nil || g.audience == nil {
+		return nil
+	}
+	kind, ok := g.kinds[c.EventKind]
+	if !ok {
+		return nil
+	}
+	e, err := t.load(g, c.Key)
+	if err != nil {
+		return err
+	}
+	if c.Event.ID != "" && e.holds(kind, c.Event.ID) {
+		t.topic.RepeatedEvents.Add(1)
+		return nil
+	}
+	t.fact.EventSeq++
+	ev := c.Event
+	ev.Seq = t.fact.EventSeq
+	def := g.audience.Events[kind]
+	t.expire(e, kind, def, now)
+	e.insert(kind, ev)
+	t.epoch.facts = append(t.epoch.facts, state.EventFact(g.table.Name, c.Key, def.Schema, &ev))
+	t.mark(e)
+	g.segments.TouchEvent(kind)
+	cause := emit.Cause{Kind: "event", Topic: c.Origin.Topic, Partition: c.Origin.Partition, Offset: c.Origin.Offset,
+		Event: def.Name, Key: ev.ID}
+	t.settleAnd(e, now, cause, func(in *expr.Input, out []trigger.Firing) []trigger.Firing {
+		return trigger.Event(g.audience, kind, &ev, in, out)
+	})
+	return nil
+}
+
+// settle brings the subject's memberships up to date at now and emits what changed.
+func (t *Task) settle(e *entry, now row.Instant, cause emit.Cause) { t.settleAnd(e, now, cause, nil) }
+
+// settleAnd settles, then fires the triggers of the change itself and of the flips: memberships before firings.
+func (t *Task) settleAnd(e *entry, now row.Instant, cause emit.Cause,
+	match func(*expr.Input, []trigger.Firing) []trigger.Firing) {
+	g, ep := e.group, &t.epoch
+	due := segment.Due(e.subject)
+	flips, changed := g.segments.Settle(e.subject, now, ep.flips[:0])
+	ep.flips = flips
+	if changed {
+		e.statusChanged = true
+		t.mark(e)
+		if segment.Due(e.subject) != due {
+			t.await(e)
+		}
+	}
+	for i := range flips {
+		t.membership(&flips[i], e.subject.ID, cause)
+	}
+	in := g.segments.Input(e.subject, now)
+	firings := ep.firings[:0]
+	if match != nil {
+		firings = match(in, firings)
+	}
+	for i := range firings {
+		t.firing(&firings[i], e.subject.ID, now, cause)
+	}
+	for i := range flips {
+		firings = trigger.Segment(g.audience, &flips[i], in, firings[:0])
+		for j := range firings {
+			t.firing(&firings[j], e.subject.ID, now, emit.Cause{Kind: "segment", Segment: flips[i].Segment.Name})
+		}
+	}
+	ep.firings = firings
+}
+
+func causeOfTime() emit.Cause { return emit.Cause{Kind: "time"} }
+
+// membership emits one delta.
+func (t *Task) membership(f *segment.Flip, id string, cause emit.Cause) {
+	switch f.Why {
+	case segment.ByTime:
+		cause = causeOfTime()
+	case segment.BySegment:
+		cause = emit.Cause{Kind: "segment", Segment: f.By.Name}
+	case segment.ByTouch:
+	}
+	c := t.count("segment", f.Segment.Name)
+	if f.Enter {
+		c.Size++
+		c.Entered++
+		byCause(&t.config.Counts.Entered, cause.Kind).Add(1)
+	} else {
+		c.Size--
+		c.Left++
+		byCause(&t.config.Counts.Left, cause.Kind).Add(1)
+	}
+	t.fact.Seq++
+	t.put(t.emitter.Membership(f, id, cause, t.fact.Seq))
+}
+
+// firing emits one firing.
+func (t *Task) firing(f *trigger.Firing, id string, now row.Instant, cause emit.Cause) {
+	t.count("trigger", f.Trigger.Name).Fired++
+	byCause(&t.config.Counts.Fired, cause.Kind).Add(1)
+	t.fact.Seq++
+	t.put(t.emitter.Firing(f, id, now, cause, t.fact.Seq))
+}
+
+// put adds an output to the open epoch, with the instant of what caused it.
+func (t *Task) put(o Output) {
+	t.epoch.began = true
+	t.epoch.outputs = append(t.epoch.outputs, o)
+	t.epoch.born = append(t.epoch.born, t.born)
+}

@@ -1,0 +1,45 @@
+package engine
+
+import (
+	"github.com/weirstream/weir/operators/emit"
+	"github.com/weirstream/weir/state/row"
+)
+
+// metrics emits the figures of the present interval if now lies beyond it, and starts the next one. A definition that
+// did nothing in an interval has no record for it.
+func (t *Task) metrics(now row.Instant) {
+	every, clock := t.config.MetricsInterval, t.fact.Clock
+	if every <= 0 || clock == row.Earliest {
+		return
+	}
+	from := clock - clock%every
+	if now < from+every {
+		return
+	}
+	for _, k := range t.sortedCounters() {
+		held := t.counters[k]
+		if held.Entered == 0 && held.Left == 0 && held.Fired == 0 {
+			continue
+		}
+		c := t.count(k.kind, k.name)
+		t.put(t.emitter.Metrics(&emit.Figures{
+			Kind: k.kind, Name: k.name, Partition: t.partition, From: from, To: from + every,
+			Size: c.Size, Entered: c.Entered, Left: c.Left, Fired: c.Fired,
+		}))
+		c.Entered, c.Left, c.Fired = 0, 0, 0
+	}
+}
+
+// nextMetrics returns when the present interval's figures are due; row.Never if there are none.
+func (t *Task) nextMetrics() row.Instant {
+	every := t.config.MetricsInterval
+	if every <= 0 || t.fact.Clock == row.Earliest {
+		return row.Never
+	}
+	for _, c := range t.counters {
+		if c.Entered != 0 || c.Left != 0 || c.Fired != 0 {
+			return t.fact.Clock - t.fact.Clock%every + every
+		}
+	}
+	return row.Never
+}

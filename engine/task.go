@@ -1,0 +1,295 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/weirstream/weir/operators/catalog"
+	"github.com/weirstream/weir/operators/emit"
+	"github.com/weirstream/weir/operators/segment"
+	"github.com/weirstream/weir/operators/trigger"
+	"github.com/weirstream/weir/state"
+	"github.com/weirstream/weir/state/row"
+)
+
+// TaskConfig is what all tasks of a worker share.
+type TaskConfig struct {
+	App             string      // prefix of the topics and of ce_source
+	Format          emit.Format // of output values
+	CacheBytes      int         // memory for subjects of one task
+	MetricsInterval row.Instant // nanoseconds; 0: no metrics records
+	Counts          *Counts     // what the worker counts; never nil
+}
+
+// Task is what a worker runs for one partition: it applies changes and due timers to subjects, evaluates, and gathers
+// what the open epoch writes. It belongs to one goroutine at a time.
+//
+// Everything that a task did since the last Applied is uncommitted: Effects hands it over, Applied says that it is
+// in Kafka and in the store, Reset forgets it.
+type Task struct {
+	partition int32
+	config    TaskConfig
+	catalog   *catalog.Catalog
+	store     *state.Store
+	groups    map[string]*group
+	cache     *cache
+	emitter   emit.Emitter
+	timers    timers
+
+	fact     state.Task
+	sources  map[state.Source]*mark
+	counters map[counterKey]*counter
+	born     row.Instant // when what is being worked on was caused: a record's own time, a timer's due instant
+	sweep    *sweep      // a changed catalog is being brought over the subjects; nil if not
+
+	epoch  epoch
+	change Change // scratch of Take
+	topic  *TopicCounts
+}
+
+// group is a table with what a task needs to handle its rows; for an audience, its subjects.
+type group struct {
+	table    *catalog.Table
+	layout   *state.Layout
+	audience *catalog.Audience // nil: rows of this table are no subjects
+	segments *segment.Evaluator
+	kinds    map[string]int // event kind -> position in the layout
+}
+
+type counterKey struct{ kind, name string }
+
+type counter struct {
+	state.Counter
+	dirty bool
+}
+
+// epoch is what was done since the last Applied.
+type epoch struct {
+	outputs []Output
+	born    []row.Instant // by output: Part.Born
+	facts   []state.Fact
+	dirty   []*entry
+	sources []state.Source // whose position moved
+	counts  []counterKey
+	flips   []segment.Flip
+	firings []trigger.Firing
+	began   bool // something happened that must be written
+}
+
+// OpenTask returns the task of a partition as the store holds it. The store must be restored.
+func OpenTask(partition int32, c *catalog.Catalog, s *state.Store, cfg TaskConfig) (*Task, error) {
+	t := &Task{
+		partition: partition, config: cfg, catalog: c, store: s, groups: groupsOf(c),
+		cache:   newCache(cfg.CacheBytes),
+		emitter: emit.Emitter{Format: cfg.Format, Source: "/weir/" + cfg.App + "/partitions/" + strconv.Itoa(int(partition))},
+	}
+	if err := t.Reset(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+func groupsOf(c *catalog.Catalog) map[string]*group {
+	groups := make(map[string]*group, len(c.Tables))
+	for _, table := range c.Tables {
+		groups[table.Name] = &group{table: table, layout: c.Layout(table.Name)}
+	}
+	for _, a := range c.Audiences {
+		g := groups[a.Table.Name]
+		g.audience, g.segments, g.kinds = a, segment.NewEvaluator(a), map[string]int{}
+		for i, kind := range a.Events {
+			g.kinds[kind.Name] = i
+		}
+	}
+	return groups
+}
+
+// Reset forgets the open epoch and takes everything from the store again.
+func (t *Task) Reset() error {
+	t.cache.clear()
+	t.epoch = epoch{}
+	t.timers.reset()
+	fact, held, err := t.store.Task(t.partition)
+	if err != nil {
+		return fmt.Errorf("cannot read the state of partition %d: %w", t.partition, err)
+	}
+	if err := t.resetSources(); err != nil {
+		return err
+	}
+	if err := t.resetCounters(); err != nil {
+		return err
+	}
+	t.fact, t.sweep = fact, nil
+	if !held {
+		t.fact = state.Task{Clock: row.Earliest, Catalog: t.catalog.Hash, Revision: t.catalog.Revision}
+	} else if fact.Catalog != t.catalog.Hash {
+		t.sweep = &sweep{}
+		t.emitter.Revision = fact.Revision + 1
+		return nil
+	}
+	t.emitter.Revision = t.fact.Revision
+	return nil
+}
+
+// mark is how far a source partition has been taken.
+type mark struct {
+	offset int64 // of the last change taken: the record's offset and, in the low 16 bits, the change's index
+	dirty  bool
+	topic  *TopicCounts
+}
+
+func (t *Task) resetSources() error {
+	held, err := t.store.Sources(t.partition)
+	if err != nil {
+		return fmt.Errorf("cannot read the source positions of partition %d: %w", t.partition, err)
+	}
+	t.sources = make(map[state.Source]*mark, len(held))
+	for s, offset := range held {
+		t.sources[s] = &mark{offset: offset}
+	}
+	return nil
+}
+
+func (t *Task) resetCounters() error {
+	held, err := t.store.Counters(t.partition)
+	if err != nil {
+		return fmt.Errorf("cannot read the counters of partition %d: %w", t.partition, err)
+	}
+	t.counters = make(map[counterKey]*counter, len(held))
+	for _, c := range held {
+		t.counters[counterKey{c.Kind, c.Name}] = &counter{Counter: c}
+	}
+	return nil
+}
+
+// Clock returns the highest instant that the task has worked at.
+func (t *Task) Clock() row.Instant { return t.fact.Clock }
+
+// Partition returns the task's partition.
+func (t *Task) Partition() int32 { return t.partition }
+
+// tick moves the clock to now; it never goes back.
+func (t *Task) tick(now row.Instant) row.Instant {
+	if now > t.fact.Clock {
+		t.fact.Clock = now
+	}
+	return t.fact.Clock
+}
+
+// load returns the subject or row with the key, from memory or from the store.
+func (t *Task) load(g *group, id string) (*entry, error) {
+	k := cacheKey{g.table.Name, id}
+	if e := t.cache.get(k); e != nil {
+		return e, nil
+	}
+	s, err := t.store.Load(t.partition, g.layout, g.table.Name, id)
+	if err != nil {
+		return nil, fmt.Errorf("cannot load a subject of table %s in partition %d: %w", g.table.Name, t.partition, err)
+	}
+	if s == nil {
+		s = &state.Subject{Table: g.table.Name, ID: id, Events: make([][]row.Event, len(g.layout.Events))}
+	}
+	e := &entry{subject: s, group: g, bytes: footprint(s)}
+	t.cache.put(k, e)
+	return e, nil
+}
+
+// mark makes e part of what the open epoch writes.
+func (t *Task) mark(e *entry) {
+	t.epoch.began = true
+	if !e.dirty {
+		e.dirty = true
+		t.epoch.dirty = append(t.epoch.dirty, e)
+	}
+}
+
+// Effects returns all that the open epoch writes. The task does nothing until Applied or Reset is called.
+func (t *Task) Effects() Part {
+	ep := &t.epoch
+	part := Part{Partition: t.partition, Next: -1, Outputs: ep.outputs, Born: ep.born}
+	if !ep.began {
+		return part
+	}
+	for _, e := range ep.dirty {
+		s := e.subject
+		if e.rowChanged {
+			ep.facts = append(ep.facts, state.RowFact(e.group.layout.Row, s.ID, s.Row, s.Version))
+		}
+		if e.statusChanged {
+			ep.facts = append(ep.facts, state.StatusFact(s.Table, s.ID, s.Memberships))
+		}
+	}
+	for _, s := range ep.sources {
+		ep.facts = append(ep.facts, state.SourceFact(s, t.sources[s].offset))
+	}
+	for _, k := range ep.counts {
+		ep.facts = append(ep.facts, state.CounterFact(t.counters[k].Counter))
+	}
+	ep.facts = append(ep.facts, state.TaskFact(t.fact))
+	part.Facts = ep.facts
+	return part
+}
+
+// Applied says that the epoch's effects are committed and in the store.
+func (t *Task) Applied() {
+	for _, e := range t.epoch.dirty {
+		e.dirty, e.rowChanged, e.statusChanged = false, false, false
+		if n := footprint(e.subject); n != e.bytes {
+			t.cache.bytes += n - e.bytes
+			e.bytes = n
+		}
+	}
+	for _, k := range t.epoch.counts {
+		t.counters[k].dirty = false
+	}
+	for _, s := range t.epoch.sources {
+		t.sources[s].dirty = false
+	}
+	ep := &t.epoch
+	*ep = epoch{dirty: clearedEntries(ep.dirty), sources: ep.sources[:0], counts: ep.counts[:0],
+		flips: ep.flips[:0], firings: ep.firings[:0]}
+	t.timers.applied()
+	t.cache.turn()
+}
+
+func clearedEntries(es []*entry) []*entry {
+	clear(es)
+	return es[:0]
+}
+
+// count returns the counter of a definition, to be changed.
+func (t *Task) count(kind, name string) *counter {
+	k := counterKey{kind, name}
+	c := t.counters[k]
+	if c == nil {
+		c = &counter{Counter: state.Counter{Kind: kind, Name: name}}
+		t.counters[k] = c
+	}
+	if !c.dirty {
+		c.dirty = true
+		t.epoch.counts = append(t.epoch.counts, k)
+	}
+	return c
+}
+
+// sortedCounters returns the keys of all counters, in order: what is written must not depend on the order of a map.
+func (t *Task) sortedCounters() []counterKey {
+	keys := make([]counterKey, 0, len(t.counters))
+	for k := range t.counters {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b counterKey) int {
+		if a.kind != b.kind {
+			if a.kind < b.kind {
+				return -1
+			}
+			return 1
+		}
+		if a.name < b.name {
+			return -1
+		}
+		return 1
+	})
+	return keys
+}

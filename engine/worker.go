@@ -1,0 +1,309 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/weirstream/weir/operators/catalog"
+	"github.com/weirstream/weir/state"
+	"github.com/weirstream/weir/state/row"
+)
+
+// WorkerConfig is how a worker runs.
+type WorkerConfig struct {
+	Task         TaskConfig
+	EpochRecords int           // the most records of one epoch
+	EpochTimers  int           // the most timers that one task fires in one epoch while no record is read
+	PollWait     time.Duration // the longest wait for records
+	RetryMax     time.Duration // the longest pause between attempts to open a session
+	Logger       *slog.Logger
+	// Now is the wall clock.
+	Now func() row.Instant
+	// Committed is called after each commit with what it wrote and the time that the commit took; may be nil.
+	Committed func(parts []Part, took time.Duration)
+	// Permanent tells whether a session's error can't heal by opening a new one: the worker then stops.
+	Permanent func(error) bool
+}
+
+// Worker is one process's loop: it owns the session, the tasks and the open epoch. Run is its only goroutine that does;
+// others read Status.
+type Worker struct {
+	config    WorkerConfig
+	catalog   *catalog.Catalog
+	store     *state.Store
+	changelog Changelog
+	open      func(context.Context) (Session, error)
+
+	tasks     map[int32]*workerTask
+	restoring map[int32]chan struct{} // by partition: closed when its last restore has ended
+	sweeping  []int32                 // tasks that bring a changed catalog over their subjects: their records wait
+	polled    time.Time
+	restored  chan restoreResult
+	restores  sync.WaitGroup
+	status    statusBoard
+}
+
+// workerTask is a partition that the worker is assigned.
+type workerTask struct {
+	partition int32
+	task      *Task // nil while restoring
+	cancel    context.CancelFunc
+	records   []Record // of the open epoch
+	failed    error
+}
+
+// NewWorker returns a worker over the store. open opens a session; the worker opens another after a failed one.
+func NewWorker(cfg WorkerConfig, c *catalog.Catalog, s *state.Store, changelog Changelog,
+	open func(context.Context) (Session, error)) *Worker {
+	return &Worker{config: cfg, catalog: c, store: s, changelog: changelog, open: open,
+		tasks: map[int32]*workerTask{}, restoring: map[int32]chan struct{}{}, restored: make(chan restoreResult, 1)}
+}
+
+// Run works until ctx ends, then finishes the open epoch and leaves the group; it then returns nil. A failed session is
+// replaced, with growing pauses; only an error that can't heal ends Run.
+func (w *Worker) Run(ctx context.Context) error {
+	pause := 100 * time.Millisecond
+	for {
+		began := time.Now()
+		err := w.session(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		var broken *stateError
+		if errors.As(err, &broken) || w.config.Permanent(err) {
+			return err
+		}
+		if time.Since(began) > time.Minute {
+			pause = 100 * time.Millisecond
+		}
+		w.config.Logger.Warn("session failed; opening a new one", "err", err, "pause", pause)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, w.config.RetryMax)
+	}
+}
+
+// stateError is a failure of the store: going on could lose or double something, so the worker stops.
+type stateError struct{ err error }
+
+func (e *stateError) Error() string { return e.err.Error() }
+func (e *stateError) Unwrap() error { return e.err }
+
+// session runs one session from its opening to its end.
+func (w *Worker) session(ctx context.Context) error {
+	s, err := w.open(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot open a session: %w", err)
+	}
+	defer func() {
+		w.closeTasks()
+		s.Close()
+	}()
+	for ctx.Err() == nil {
+		if err := w.round(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *Worker) closeTasks() {
+	for p := range w.tasks {
+		w.revoke(p)
+	}
+	w.restores.Wait()
+	for len(w.restored) > 0 {
+		<-w.restored
+	}
+	w.publish()
+}
+
+// pollEvery is how long the loop works off due timers without looking for records and assignments.
+const pollEvery = 500 * time.Millisecond
+
+// round is one turn of the loop: finish restores, poll, run one epoch over what is at hand, commit, apply.
+func (w *Worker) round(ctx context.Context, s Session) error {
+	if err := w.takeRestored(s); err != nil {
+		return err
+	}
+	w.takeSwept(s)
+	wait := w.wait()
+	if wait == 0 && time.Since(w.polled) < pollEvery {
+		return w.epoch(ctx, s) // a backlog of timers is worked off before records are taken on
+	}
+	w.polled = time.Now()
+	poll, err := s.Poll(ctx, wait, w.config.EpochRecords)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("cannot poll the input topic: %w", err)
+	}
+	for _, p := range poll.Revoked {
+		w.revoke(p)
+	}
+	for _, p := range poll.Assigned {
+		w.assign(ctx, p)
+	}
+	if len(poll.Revoked)+len(poll.Assigned) > 0 {
+		w.publish()
+	}
+	for i := range poll.Records {
+		r := &poll.Records[i]
+		t := w.tasks[r.Partition]
+		if t == nil || t.task == nil {
+			return fmt.Errorf("a record of partition %d came while its task is not running", r.Partition)
+		}
+		t.records = append(t.records, *r)
+	}
+	return w.epoch(ctx, s)
+}
+
+// wait returns how long the loop may sleep: until the next due instant of a task.
+func (w *Worker) wait() time.Duration {
+	wait := w.config.PollWait
+	now := w.config.Now()
+	late := row.Instant(0)
+	defer func() { w.status.lateness.Store(int64(late)) }()
+	for _, t := range w.tasks {
+		if t.task == nil {
+			wait = min(wait, 20*time.Millisecond) // its restore may end at any time
+			continue
+		}
+		if _, sweeping := t.task.Sweeping(); sweeping {
+			return 0
+		}
+		due, err := t.task.NextDue()
+		if err != nil || due <= now {
+			wait, late = 0, max(late, now-due)
+			continue
+		}
+		wait = min(wait, time.Duration(due-now)+1)
+	}
+	return wait
+}
+
+// epoch runs the tasks that have something to do, each on its own goroutine, commits what they did in one transaction,
+// and applies it to the store. On an abort every task starts again from what is committed.
+func (w *Worker) epoch(ctx context.Context, s Session) error {
+	var wg sync.WaitGroup
+	for _, t := range w.tasks {
+		if t.task == nil {
+			continue
+		}
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			t.failed = t.step(w.config.Now(), w.config.EpochTimers)
+		}()
+	}
+	wg.Wait()
+	parts := make([]Part, 0, len(w.tasks))
+	for _, t := range w.tasks {
+		if t.task == nil {
+			continue
+		}
+		if t.failed != nil {
+			return &stateError{t.failed}
+		}
+		part := t.task.Effects()
+		if n := len(t.records); n > 0 {
+			part.Next = t.records[n-1].Offset + 1
+		}
+		if part.Next >= 0 || len(part.Facts)+len(part.Outputs) > 0 {
+			parts = append(parts, part)
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return w.commit(ctx, s, parts)
+}
+
+// step runs one task's share of an epoch.
+func (t *workerTask) step(now row.Instant, timersMax int) error {
+	task := t.task
+	if _, sweeping := task.Sweeping(); sweeping {
+		return task.Sweep(now, timersMax)
+	}
+	if len(t.records) == 0 {
+		_, err := task.Advance(now, true, timersMax)
+		return err
+	}
+	for {
+		done, err := task.Advance(now, false, timersMax)
+		if err != nil {
+			return err
+		}
+		if done {
+			break
+		}
+	}
+	for i := range t.records {
+		if err := task.Take(&t.records[i], now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *Worker) commit(ctx context.Context, s Session, parts []Part) error {
+	began := time.Now()
+	// A stop finishes the open epoch: the commit gets its own time for that.
+	commitCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	outcome, err := s.Commit(commitCtx, parts)
+	if err != nil {
+		return fmt.Errorf("cannot commit an epoch: %w", err)
+	}
+	for _, t := range w.tasks {
+		t.records = t.records[:0]
+	}
+	if !outcome.Committed {
+		w.config.Task.Counts.Aborts.Add(1)
+		return w.rewind(ctx)
+	}
+	w.config.Task.Counts.Commits.Add(1)
+	if err := w.apply(parts, outcome); err != nil {
+		return &stateError{err}
+	}
+	if w.config.Committed != nil {
+		w.config.Committed(parts, time.Since(began))
+	}
+	return nil
+}
+
+// apply writes a committed epoch into the store, with the changelog positions it brings, in one batch.
+func (w *Worker) apply(parts []Part, outcome Outcome) error {
+	b := w.store.NewBatch()
+	now := w.config.Now()
+	for i := range parts {
+		p := &parts[i]
+		for _, f := range p.Facts {
+			if err := b.Put(p.Partition, f); err != nil {
+				return err
+			}
+		}
+		if next, ok := outcome.Changelog[p.Partition]; ok {
+			if err := b.SetPosition(p.Partition, state.Position{Next: next, Applied: now}); err != nil {
+				return err
+			}
+		}
+	}
+	if err := b.Commit(); err != nil {
+		return err
+	}
+	for i := range parts {
+		if t := w.tasks[parts[i].Partition]; t != nil && t.task != nil {
+			t.task.Applied()
+		}
+	}
+	return nil
+}
