@@ -1,0 +1,129 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weirstream/weir/engine"
+)
+
+// topicPause is the pause between two looks at topics that are being waited for.
+const topicPause = 50 * time.Millisecond
+
+// Isolation says which records a Tail gives.
+type Isolation bool
+
+// The isolations.
+const (
+	Committed   Isolation = true  // records of committed transactions, and those written without one
+	Uncommitted Isolation = false // all, those of aborted and open transactions too
+)
+
+// Tail reads whole topics, without a group, and goes on as they grow: for benchmarks, demos and tests. It belongs to
+// one goroutine.
+type Tail struct {
+	cfg    Config
+	cl     *kgo.Client
+	adm    *kadm.Client
+	topics []string
+	next   map[topicPartition]int64
+	batch  []engine.Record
+}
+
+// OpenTail returns a reader of the topics from their start. The topics must exist.
+func OpenTail(cfg Config, isolation Isolation, topics ...string) (*Tail, error) {
+	return openTail(cfg, isolation, topics, kgo.ConsumeTopics(topics...),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
+}
+
+// OpenTailAtEnd returns a reader of what is written to the topics from now on. The topics must exist.
+func OpenTailAtEnd(ctx context.Context, cfg Config, isolation Isolation, topics ...string) (*Tail, error) {
+	cfg, err := cfg.prepared()
+	if err != nil {
+		return nil, err
+	}
+	cl, err := cfg.newClient("admin")
+	if err != nil {
+		return nil, err
+	}
+	defer cl.Close()
+	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, topics...)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the ends of topics to read: %w", err)
+	}
+	return openTail(cfg, isolation, topics, kgo.ConsumePartitions(ends.KOffsets()))
+}
+
+func openTail(cfg Config, isolation Isolation, topics []string, from ...kgo.Opt) (*Tail, error) {
+	cfg, err := cfg.prepared()
+	if err != nil {
+		return nil, err
+	}
+	level := kgo.ReadUncommitted()
+	if isolation == Committed {
+		level = kgo.ReadCommitted()
+	}
+	cl, err := cfg.newClient("tail", append(from, kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(level), kgo.KeepControlRecords())...)
+	if err != nil {
+		return nil, err
+	}
+	return &Tail{cfg: cfg, cl: cl, adm: kadm.NewClient(cl), topics: topics, next: make(map[topicPartition]int64)}, nil
+}
+
+// Next waits for records and returns them, in order in each partition; none where only transactions ended. They are
+// valid until the next call. Brokers that can't be reached are waited for.
+func (t *Tail) Next(ctx context.Context) ([]engine.Record, error) {
+	fetches := t.cl.PollFetches(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := readErrors(t.cfg.Logger, fetches); err != nil {
+		return nil, err
+	}
+	t.batch = t.batch[:0]
+	fetches.EachTopic(func(ft kgo.FetchTopic) {
+		for i := range ft.Partitions {
+			p := &ft.Partitions[i]
+			for _, r := range p.Records {
+				t.next[topicPartition{r.Topic, r.Partition}] = r.Offset + 1
+				if !r.Attrs.IsControl() {
+					t.batch = append(t.batch, record(r, ft.TopicID))
+				}
+			}
+		}
+	})
+	return t.batch, nil
+}
+
+// AtEnd tells whether everything that the topics hold at this moment has been returned by Next. It asks the brokers.
+// With Committed that comes true only when no transaction is open.
+func (t *Tail) AtEnd(ctx context.Context) (bool, error) {
+	ends, err := t.adm.ListEndOffsets(ctx, t.topics...)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return false, fmt.Errorf("cannot list the ends of topics: %w", err)
+	}
+	starts, err := t.adm.ListStartOffsets(ctx, t.topics...)
+	if err != nil {
+		return false, fmt.Errorf("cannot list the starts of topics: %w", err)
+	}
+	reached := true
+	ends.Each(func(end kadm.ListedOffset) {
+		start, _ := starts.Lookup(end.Topic, end.Partition)
+		reached = reached && max(t.next[topicPartition{end.Topic, end.Partition}], start.Offset) >= end.Offset
+	})
+	return reached, nil
+}
+
+// Close ends the connections.
+func (t *Tail) Close() { t.cl.Close() }
