@@ -1,0 +1,57 @@
+# make help lists the targets; CI (.ci/run) calls the same ones.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+GO        ?= go
+LINT      := $(shell $(GO) env GOPATH)/bin/golangci-lint
+LINT_PKG  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
+FUZZTIME  ?= 10s
+KAFKA_PORT ?= 19092
+BENCH     ?= .
+
+.PHONY: help build demo test race lint fuzz kafka-test system bench check-all
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/weir
+	$(GO) build -o bin/weir ./cmd/weir
+
+demo: ## run broker, data, catalog and engine in one process, until Ctrl-C
+	$(GO) run ./cmd/weir demo
+
+test: ## run all tests that need nothing but Go
+	$(GO) test ./...
+
+race: ## run the same tests under the race detector
+	$(GO) test -race ./...
+
+lint: ## check style, import arrows and common faults (installs golangci-lint if it is missing)
+	@test -x $(LINT) || GOFLAGS= $(GO) install $(LINT_PKG)
+	$(LINT) run ./...
+
+fuzz: ## run every fuzz target for FUZZTIME (10s) each
+	@set -euo pipefail; $(GO) list ./... | while read -r pkg; do \
+		names=$$($(GO) test -list '^Fuzz' "$$pkg" | grep '^Fuzz' || true); \
+		for name in $$names; do \
+			echo "== $$pkg $$name"; \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$pkg" </dev/null; \
+		done; \
+	done
+
+kafka-test: ## run the Kafka tests against a real Apache Kafka, which is fetched by Maven and started
+	@set -euo pipefail; \
+	deploy/local/kafka.sh start $(KAFKA_PORT); \
+	trap 'deploy/local/kafka.sh stop $(KAFKA_PORT)' EXIT; \
+	WEIR_TEST_BROKERS=127.0.0.1:$(KAFKA_PORT) $(GO) test -count=1 -timeout 20m ./connectors/kafka/...
+
+system: ## kill -9 workers on a real Apache Kafka and compare what comes out with the oracle
+	@set -euo pipefail; \
+	deploy/local/kafka.sh start $(KAFKA_PORT); \
+	trap 'deploy/local/kafka.sh stop $(KAFKA_PORT)' EXIT; \
+	WEIR_TEST_BROKERS=127.0.0.1:$(KAFKA_PORT) $(GO) test -count=1 -timeout 30m -run System -v ./cmd/weir/...
+
+bench: ## run the benchmarks named by BENCH (all)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+check-all: lint race fuzz kafka-test system ## run everything, the longest too
