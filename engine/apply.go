@@ -12,8 +12,8 @@ import (
 	"github.com/weirstream/weir/state/row"
 )
 
-// Apply takes one change at the instant now, after all timers due before it: the way of a record through a task. What the
-// task has seen already is dropped. The change's strings and rows become the task's own.
+// Apply takes one change at the instant now, after all timers due before it: the way of a record through a task.
+// What the task has seen already is dropped. The change's strings and rows become the task's own.
 func (t *Task) Apply(c *Change, now row.Instant) error {
 	if !t.take(&c.Origin) {
 		t.topic.Duplicates.Add(1)
@@ -29,6 +29,8 @@ func (t *Task) Apply(c *Change, now row.Instant) error {
 		return t.applyTruncate(c, now)
 	case Occur:
 		return t.applyEvent(c, now)
+	case Erase:
+		return t.applyErase(c, now)
 	case Bad:
 		t.config.Counts.Deadletters.Add(1)
 		t.topic.Deadletters.Add(1)
@@ -224,6 +226,38 @@ func (t *Task) applyEvent(c *Change, now row.Instant) error {
 	t.settleAnd(e, now, cause, func(in *expr.Input, out []trigger.Firing) []trigger.Firing {
 		return trigger.Event(g.audience, kind, &ev, in, out)
 	})
+	return nil
+}
+
+// applyErase forgets a subject: its memberships end with cause erasure, no trigger fires, and every fact about it is
+// taken back, so that it leaves the changelog too when that is compacted.
+func (t *Task) applyErase(c *Change, now row.Instant) error {
+	g := t.groups[c.Audience]
+	if g == nil || g.audience == nil {
+		return nil
+	}
+	e, err := t.load(g, c.Key)
+	if err != nil {
+		return err
+	}
+	t.mark(e)
+	s := e.subject
+	s.Row = nil
+	g.segments.TouchAll()
+	flips, _ := g.segments.Settle(s, now, t.epoch.flips[:0])
+	for i := range flips {
+		t.membership(&flips[i], s.ID, emit.Cause{Kind: "erasure"})
+	}
+	t.epoch.flips = flips
+	t.epoch.facts = append(t.epoch.facts, state.RowTombstone(s.Table, s.ID), state.StatusFact(s.Table, s.ID, nil))
+	for kind, list := range s.Events {
+		for i := range list {
+			t.epoch.facts = append(t.epoch.facts,
+				state.EventTombstone(s.Table, s.ID, g.audience.Events[kind].Name, &list[i]))
+		}
+	}
+	e.subject = &state.Subject{Table: s.Table, ID: s.ID, Events: make([][]row.Event, len(g.layout.Events))}
+	e.ids, e.rowChanged, e.statusChanged = nil, false, false
 	return nil
 }
 

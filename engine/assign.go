@@ -56,7 +56,8 @@ func (w *Worker) fill(ctx context.Context, p int32) error {
 	}
 	log := w.config.Logger.With("partition", p)
 	if held && w.config.Now()-pos.Applied > staleAfter {
-		log.Info("local state did not follow the changelog for too long; restoring from nothing", "last", pos.Applied.String())
+		log.Info("local state did not follow the changelog for too long; restoring from nothing",
+			"last", pos.Applied.String())
 		held = false
 	}
 	if !held {
@@ -183,7 +184,7 @@ func (w *Worker) revoke(p int32) {
 }
 
 // rewind makes every task start again from what is committed: the session hands the records out again.
-func (w *Worker) rewind(ctx context.Context) error {
+func (w *Worker) rewind() error {
 	for _, t := range w.tasks {
 		if t.task == nil {
 			continue

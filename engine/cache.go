@@ -45,14 +45,6 @@ func (c *cache) put(k cacheKey, e *entry) {
 	c.bytes += e.bytes
 }
 
-func (c *cache) drop(k cacheKey) {
-	if e := c.young[k]; e != nil {
-		c.bytes -= e.bytes
-	}
-	delete(c.young, k)
-	delete(c.old, k)
-}
-
 // turn forgets the old generation if the young one has filled its half of the limit.
 func (c *cache) turn() {
 	if c.bytes < c.limit/2 {

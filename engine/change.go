@@ -16,7 +16,8 @@ const (
 	Delete                         // a row is gone
 	Truncate                       // all rows of a table are gone
 	Occur                          // an event of engagement happened
-	Bad
+	Erase                          // a subject is to be forgotten
+	Bad                            // the record could not be used
 )
 
 // Origin is where a source record stood.
@@ -46,8 +47,10 @@ type Change struct {
 	Version  row.Version // the source's position of this image
 	Snapshot bool        // read by a snapshot: tells what is, not that something happened
 
+	// Occur and Erase.
+	Audience string // the audience table whose subject it is about
+
 	// Occur.
-	Audience  string    // the audience table whose subject the event is about
 	EventKind string    // the event kind's name
 	Event     row.Event // Seq is not set
 

@@ -6,7 +6,7 @@ import (
 )
 
 // Causes are the kinds of causes that Counts tells apart, in the order of its arrays.
-var Causes = [...]string{"row", "event", "time", "segment", "catalog"}
+var Causes = [...]string{"row", "event", "time", "segment", "catalog", "erasure"}
 
 // Counts is what a worker counts since it started; read by the metrics endpoint while the worker runs.
 type Counts struct {

@@ -1,7 +1,7 @@
 package engine
 
-// Home returns the partition, of n, of the row or subject with the decoded key: where Kafka's Java clients put a record with
-// that key (murmur2, sign bit cleared, modulo n).
+// Home returns the partition, of n, of the row or subject with the decoded key: where Kafka's Java clients put a
+// record with that key (murmur2, sign bit cleared, modulo n).
 func Home(key string, n int32) int32 {
 	return int32(murmur2(key)&0x7fffffff) % n
 }

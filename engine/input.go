@@ -12,8 +12,9 @@ import (
 // inputFormat is the first element of every record of the input topic. A task refuses what it does not know.
 const inputFormat = 1
 
-// AppendChange appends the value of the input record that carries c: a msgpack array of the format, the kind, the origin and
-// what the kind has. The record's key is c.Key. Rows name their fields, so sender and receiver may hold different catalogs.
+// AppendChange appends the value of the input record that carries c: a msgpack array of the format, the kind, the
+// origin and what the kind has. The record's key is c.Key. Rows name their fields, so sender and receiver may hold
+// different catalogs.
 func AppendChange(dst []byte, c *Change) []byte {
 	dst = wire.AppendArray(dst, 9)
 	dst = wire.AppendUint(wire.AppendUint(dst, inputFormat), uint64(c.Kind))
@@ -32,6 +33,8 @@ func AppendChange(dst []byte, c *Change) []byte {
 	case Occur:
 		dst = wire.AppendString(wire.AppendString(wire.AppendArray(dst, 3), c.Audience), c.EventKind)
 		return row.AppendEvent(dst, c.Schema, &c.Event)
+	case Erase:
+		return wire.AppendString(wire.AppendArray(dst, 1), c.Audience)
 	case Bad:
 		return appendBad(dst, c)
 	}
@@ -82,7 +85,7 @@ func DecodeChange(cat *catalog.Catalog, key, value []byte, c *Change) error {
 	r := reader{b: value}
 	r.array(9)
 	if format := r.uint(); r.err == nil && format != inputFormat {
-		return fmt.Errorf("cannot read an input record of format %d: it was written by a newer weir; upgrade this worker", format)
+		return fmt.Errorf("cannot read an input record of format %d: a newer weir wrote it; upgrade this worker", format)
 	}
 	c.Kind = ChangeKind(r.uint())
 	c.Origin.Topic = r.string()
@@ -101,6 +104,9 @@ func DecodeChange(cat *catalog.Catalog, key, value []byte, c *Change) error {
 		r.array(3)
 		c.Audience, c.EventKind = r.string(), r.string()
 		r.event(cat, c)
+	case Erase:
+		r.array(1)
+		c.Audience = r.string()
 	case Bad:
 		r.bad(c)
 	default:

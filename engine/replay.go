@@ -6,8 +6,9 @@ import (
 	"github.com/weirstream/weir/state/row"
 )
 
-// Replay runs one task over records and moves of the clock that a file gives, without Kafka: the same operators, the
-// same store, the same facts. It is deterministic: the same input gives the same outputs, however it is cut into epochs.
+// Replay runs one task over records and moves of the clock that a file gives, without Kafka: the same operators,
+// the same store, the same facts. It is deterministic: the same input gives the same outputs, however it is cut
+// into epochs.
 type Replay struct {
 	task    *Task
 	store   *state.Store
@@ -38,8 +39,10 @@ type ReplayConfig struct {
 // replayTimers is how many timers fire before a replay closes its epoch: the memory of a long move of the clock.
 const replayTimers = 4096
 
-// NewReplay returns a replay over a store, new or of an earlier replay of the same catalog. write is handed the outputs in order.
-func NewReplay(cfg ReplayConfig, c *catalog.Catalog, s *state.Store, d Decoder, write func(*Output) error) (*Replay, error) {
+// NewReplay returns a replay over a store, new or of an earlier replay of the same catalog. write is handed the
+// outputs in order.
+func NewReplay(cfg ReplayConfig, c *catalog.Catalog, s *state.Store, d Decoder,
+	write func(*Output) error) (*Replay, error) {
 	task, err := OpenTask(0, c, s, cfg.Task)
 	if err != nil {
 		return nil, err
@@ -78,8 +81,8 @@ func (r *Replay) Deliver(at row.Instant, rec *Record) error {
 	return r.step()
 }
 
-// Clock moves the clock to the instant at: everything due up to it happens. After its outputs comes one with the instant and
-// no topic: the move itself, in its place.
+// Clock moves the clock to the instant at: everything due up to it happens. After its outputs comes one with the
+// instant and no topic: the move itself, in its place.
 func (r *Replay) Clock(at row.Instant) error {
 	if err := r.advance(at, true); err != nil {
 		return err
@@ -88,8 +91,8 @@ func (r *Replay) Clock(at row.Instant) error {
 	return r.step()
 }
 
-// Refuse sends what stands in place of a record, and could not be read as one, to the dead letters. number tells which of
-// the input's pieces it was.
+// Refuse sends what stands in place of a record, and could not be read as one, to the dead letters. number tells
+// which of the input's pieces it was.
 func (r *Replay) Refuse(number int64, raw []byte, reason string) error {
 	c := Change{Kind: Bad, Reason: reason, Raw: raw, Origin: Origin{Offset: number, Time: r.now}}
 	if err := r.task.Apply(&c, r.now); err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/weirstream/weir/state/row"
 )
 
-// sweep brings a changed catalog over the subjects of a partition: who belongs to a segment as it is now defined enters,
-// who does not leaves, and the members of segments that are gone leave them. It is done in pages, each part of an epoch;
-// a crash in between starts it again, and what was done already changes nothing.
+// sweep brings a changed catalog over the subjects of a partition: who belongs to a segment as it is now defined
+// enters, who does not leaves, and the members of segments that are gone leave them. It is done in pages, each part
+// of an epoch; a crash in between starts it again, and what was done already changes nothing.
 type sweep struct {
 	audience int    // position in Catalog.Audiences
 	after    string // the last subject done

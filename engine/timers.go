@@ -9,8 +9,9 @@ import (
 	"github.com/weirstream/weir/state/row"
 )
 
-// timers finds the next due subject. The store's timers are read in pages; the timers of subjects that changed since a
-// page was read stand in a heap. What either holds may be stale: a timer counts only if it is its subject's due instant.
+// timers finds the next due subject. The store's timers are read in pages; the timers of subjects that changed
+// since a page was read stand in a heap. What either holds may be stale: a timer counts only if it is its subject's
+// due instant.
 type timers struct {
 	page    []state.Timer // of the store, not yet looked at
 	next    int
@@ -37,7 +38,7 @@ func (t *timers) applied() {
 func (t *Task) headTimer(limit row.Instant) (timer state.Timer, stored, found bool, err error) {
 	tm := &t.timers
 	if tm.next == len(tm.page) && (!tm.loaded || tm.horizon <= limit) {
-		if err := t.loadTimers(limit); err != nil {
+		if err := t.loadTimers(); err != nil {
 			return state.Timer{}, false, false, err
 		}
 	}
@@ -53,15 +54,15 @@ func (t *Task) headTimer(limit row.Instant) (timer state.Timer, stored, found bo
 	return timer, stored, true, nil
 }
 
-// loadTimers reads the next page of the store's timers up to limit, after those already looked at.
-func (t *Task) loadTimers(limit row.Instant) error {
+// loadTimers reads the next page of the store's timers, after those already looked at.
+func (t *Task) loadTimers() error {
 	tm := &t.timers
 	var after *state.Timer
 	if tm.loaded && len(tm.page) > 0 {
 		last := tm.page[len(tm.page)-1]
 		after = &last
 	}
-	page, err := t.store.Timers(t.partition, after, limit, timerPage)
+	page, err := t.store.Timers(t.partition, after, row.Never-1, timerPage)
 	if err != nil {
 		return fmt.Errorf("cannot read the timers of partition %d: %w", t.partition, err)
 	}
@@ -71,7 +72,7 @@ func (t *Task) loadTimers(limit row.Instant) error {
 	} else {
 		tm.next = len(tm.page)
 	}
-	tm.horizon = limit + 1
+	tm.horizon = row.Never
 	if len(page) == timerPage {
 		tm.horizon = page[len(page)-1].Due
 	}

@@ -268,7 +268,7 @@ func (w *Worker) commit(ctx context.Context, s Session, parts []Part) error {
 	}
 	if !outcome.Committed {
 		w.config.Task.Counts.Aborts.Add(1)
-		return w.rewind(ctx)
+		return w.rewind()
 	}
 	w.config.Task.Counts.Commits.Add(1)
 	if err := w.apply(parts, outcome); err != nil {

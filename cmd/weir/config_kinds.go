@@ -139,10 +139,13 @@ func oneOf(v string, of []string) error {
 	return fmt.Errorf("%q is not one of %s%s", v, strings.Join(of, ", "), didYouMean(v, of, ""))
 }
 
+// trueFalse is the value of settings that are true or false.
+const trueFalse = "true|false"
+
 // flag is a setting that is true or false.
 func flag(key, def, doc string, field func(*Settings) *bool) setting {
 	return setting{
-		key: key, value: "true|false", def: def, doc: doc,
+		key: key, value: trueFalse, def: def, doc: doc,
 		parse: func(s *Settings, text string) (err error) {
 			if *field(s), err = strconv.ParseBool(text); err != nil {
 				return fmt.Errorf("%q is neither true nor false", text)

@@ -38,21 +38,26 @@ func addSettingFlags(cmd *cobra.Command, keys ...string) {
 	for _, key := range keys {
 		d := settingByKey(key)
 		// The value is kept as text and read by the setting, as it is for the file and the environment.
-		f := fs.VarPF(&textValue{text: d.def}, d.flag(), "", "`"+d.value+"` "+d.doc)
-		f.DefValue = d.def
-		if d.value == "true|false" {
-			f.Usage = d.doc
+		f := fs.VarPF(&textValue{text: d.def, kind: d.value}, d.flag(), "", d.doc)
+		if d.value == trueFalse {
 			f.NoOptDefVal = "true"
 		}
 	}
 }
 
 // textValue is the value of a setting's flag.
-type textValue struct{ text string }
+type textValue struct{ text, kind string }
 
 func (v *textValue) String() string        { return v.text }
 func (v *textValue) Set(text string) error { v.text = text; return nil }
-func (v *textValue) Type() string          { return "string" }
+
+// Type is what help texts show as the value.
+func (v *textValue) Type() string {
+	if v.kind == trueFalse {
+		return "bool" // which is given without a value
+	}
+	return v.kind
+}
 
 // loadSettings merges the settings: a flag of flags that was given beats the environment, which beats the config
 // file, which beats the default. An empty environment variable counts as not set. All faults are returned in

@@ -42,9 +42,10 @@ func (p *program) demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run everything in one process: a broker, believable data, a catalog and the engine",
-		Long: "Demo runs an embedded broker on the loopback (Kafka clients can attach), a generator of contacts, accounts and\n" +
-			"engagement, an example catalog and one worker, and prints who enters and leaves which segment and which trigger\n" +
-			"fires, with cause and latency. Ctrl-C, or --for, ends it with a summary. Nothing is left behind unless --dir is given.",
+		Long: `Demo runs an embedded broker on the loopback (Kafka clients can attach), a generator of contacts, accounts
+and engagement, an example catalog and one worker, and prints who enters and leaves which segment and which
+trigger fires, with cause and latency. Ctrl-C, or --for, ends it with a summary. Nothing is left behind unless
+--dir is given.`,
 		Args: args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.contacts < 1 || o.rate < 1 || o.length < 0 {
@@ -255,4 +256,3 @@ func effectOf(o *engine.Output, born row.Instant, now time.Time) (effect, bool) 
 	}
 	return e, true
 }
-

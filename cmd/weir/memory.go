@@ -33,7 +33,7 @@ func shareMemory(limit int64) memoryShares {
 func machineMemory() int64 {
 	total := int64(4 << 30)
 	if f, err := os.Open("/proc/meminfo"); err == nil {
-		defer f.Close()
+		defer func() { _ = f.Close() }() // only read from
 		for lines := bufio.NewScanner(f); lines.Scan(); {
 			fields := strings.Fields(lines.Text())
 			if len(fields) == 3 && fields[0] == "MemTotal:" {

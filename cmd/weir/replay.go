@@ -49,7 +49,7 @@ after all that became due up to it. Refused lines go to the deadletter topic of 
 				if err != nil {
 					return fmt.Errorf("cannot read the input: %w", err)
 				}
-				defer f.Close()
+				defer func() { _ = f.Close() }()
 				in = f
 			}
 			return replayTo(o, in, cmd.OutOrStdout())
@@ -59,7 +59,8 @@ after all that became due up to it. Refused lines go to the deadletter topic of 
 	f.StringVar(&o.catalog, "catalog", "", "folder of the definitions (required)")
 	f.StringVarP(&o.output, "output", "o", "", "file for the output (default: standard output)")
 	f.StringVar(&o.app, "app", "weir", "prefix of the output topics")
-	f.DurationVar(&o.metrics, "metrics", 0, "write a metrics record per definition and interval of this length (default: none)")
+	f.DurationVar(&o.metrics, "metrics", 0,
+		"write a metrics record per definition and interval of this length (default none)")
 	f.IntVar(&o.epoch, "epoch-records", 1000, "input lines of one epoch; the output does not depend on it")
 	f.IntVar(&o.recordBytes, "record-bytes", 1<<20, "a longer record is refused")
 	_ = cmd.MarkFlagRequired("catalog")
@@ -91,7 +92,7 @@ func replayTo(o replayOptions, in io.Reader, out io.Writer) (err error) {
 	if err != nil {
 		return fmt.Errorf("cannot make a folder for the state: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	store, err := state.Open(dir, state.Options{})
 	if err != nil {
 		return err
@@ -112,7 +113,7 @@ func runReplay(o replayOptions, c *catalog.Catalog, store *state.Store, in io.Re
 	if err != nil {
 		return err
 	}
-	if err := replayLines(r, in, w); err != nil {
+	if err := replayLines(r, in); err != nil {
 		return errors.Join(err, w.w.Flush())
 	}
 	if err := errors.Join(r.Close(), w.w.Flush()); err != nil {
@@ -125,7 +126,7 @@ func runReplay(o replayOptions, c *catalog.Catalog, store *state.Store, in io.Re
 }
 
 // replayLines feeds the replay line by line.
-func replayLines(r *engine.Replay, in io.Reader, w *lineWriter) error {
+func replayLines(r *engine.Replay, in io.Reader) error {
 	lines := bufio.NewReaderSize(in, 1<<16)
 	for number := int64(1); ; number++ {
 		raw, err := readLine(lines)

@@ -18,10 +18,12 @@ func (p *process) snapshot() httpapi.Snapshot {
 	s := httpapi.Snapshot{CatalogRevision: p.catalog.Revision}
 	p.counts.Topics(func(name string, t *engine.TopicCounts) {
 		s.Inputs = append(s.Inputs, httpapi.Input{Topic: name, Records: uint64(t.Records.Load())})
-		s.DeadLetters = append(s.DeadLetters, httpapi.Fault{Topic: name, Reason: "unusable", Count: uint64(t.Deadletters.Load())})
-		for kind, n := range map[string]int64{"record": t.Duplicates.Load(), "event": t.RepeatedEvents.Load(), "row": t.Stale.Load()} {
-			s.Duplicates = append(s.Duplicates, httpapi.Duplicate{Topic: name, Kind: kind, Count: uint64(n)})
-		}
+		s.DeadLetters = append(s.DeadLetters,
+			httpapi.Fault{Topic: name, Reason: "unusable", Count: uint64(t.Deadletters.Load())})
+		s.Duplicates = append(s.Duplicates,
+			httpapi.Duplicate{Topic: name, Kind: "record", Count: uint64(t.Duplicates.Load())},
+			httpapi.Duplicate{Topic: name, Kind: "event", Count: uint64(t.RepeatedEvents.Load())},
+			httpapi.Duplicate{Topic: name, Kind: "row", Count: uint64(t.Stale.Load())})
 	})
 	for i, cause := range engine.Causes {
 		load := func(counts *[len(engine.Causes)]atomic.Int64) uint64 { return uint64(counts[i].Load()) }

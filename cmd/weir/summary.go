@@ -44,8 +44,10 @@ type display struct {
 	records    uint64    // at the last tick
 	printed    int       // since the last tick
 	statusShow bool      // the status line stands at the bottom
+	loaded     time.Time // the tables had been sent; zero: not yet, or not told
 	recent     latencies // since the last tick
-	all        latencies
+	loading    latencies // of effects of the tables as they were at the beginning
+	all        latencies // of the others
 	sizes      map[string]int
 	firings    map[string]int
 	entries    uint64
@@ -81,13 +83,25 @@ func (d *display) Show(e effect, now time.Time) {
 		d.firings[e.Name]++
 	}
 	d.recent.add(e.Latency)
-	d.all.add(e.Latency)
+	if d.loaded.IsZero() || now.Add(-e.Latency).Before(d.loaded) {
+		d.loading.add(e.Latency)
+	} else {
+		d.all.add(e.Latency)
+	}
 	if d.first < 0 {
 		d.first = now.Sub(d.start)
 	}
 	if d.printed++; d.printed <= d.perTick {
 		d.line("%c %-20s %s %-8s because %s  (%s)", e.Op, e.Name, e.Audience, e.ID, e.Cause, brief(e.Latency))
 	}
+}
+
+// Loaded tells that the tables as they are at the beginning had been sent at now: the summary shows the latency of
+// what came after apart, as a full load measures throughput.
+func (d *display) Loaded(now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.loaded = now
 }
 
 // Tick prints how things stand at now; records is the number of source records taken so far.
@@ -135,14 +149,19 @@ func (d *display) Final(records uint64, now time.Time) {
 	d.line("")
 	d.line("%s records in %s: %s a second", thousands(records), took.Round(100*time.Millisecond),
 		thousands(perSecond(records, took)))
-	if d.all.n == 0 {
+	if d.all.n+d.loading.n == 0 {
 		d.line("nothing flowed: no membership changed and no trigger fired")
 		return
 	}
 	d.line("%s entered, %s left, %s fired; the first after %s", thousands(d.entries), thousands(d.leaves),
-		thousands(d.all.n-d.entries-d.leaves), brief(d.first))
-	d.line("latency from source record to committed output: p50 %s, p99 %s, max %s", brief(d.all.quantile(0.5)),
-		brief(d.all.quantile(0.99)), brief(d.all.max))
+		thousands(d.all.n+d.loading.n-d.entries-d.leaves), brief(d.first))
+	const latency = "latency from source record to committed output"
+	if d.loaded.IsZero() {
+		d.latency(latency, &d.loading)
+	} else {
+		d.latency(latency, &d.all)
+		d.latency("  while the tables were loaded", &d.loading)
+	}
 	d.line("")
 	d.line("%-24s %10s", "SEGMENT", "MEMBERS")
 	for _, name := range d.largest() {
@@ -159,7 +178,14 @@ func (d *display) Final(records uint64, now time.Time) {
 func (d *display) Flowed() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.all.n > 0
+	return d.all.n+d.loading.n > 0
+}
+
+// latency prints a line on l, if it holds any.
+func (d *display) latency(what string, l *latencies) {
+	if l.n > 0 {
+		d.line("%s: p50 %s, p99 %s, max %s", what, brief(l.quantile(0.5)), brief(l.quantile(0.99)), brief(l.max))
+	}
 }
 
 // largest returns the segments, those with most members first.

@@ -72,7 +72,8 @@ func (e *Evaluator) touch(segments []int) {
 	}
 }
 
-// Input returns the input on which s is evaluated at now, for the triggers: valid until the next call of Input or Settle.
+// Input returns the input on which s is evaluated at now, for the triggers: valid until the next call of Input or
+// Settle.
 func (e *Evaluator) Input(s *state.Subject, now row.Instant) *expr.Input {
 	e.subject = s
 	e.in.Now, e.in.Subject, e.in.Events = now, s.Row, s.Events
@@ -81,8 +82,9 @@ func (e *Evaluator) Input(s *state.Subject, now row.Instant) *expr.Input {
 }
 
 // Settle evaluates, at now, the segments that were touched and those whose result holds only until now, and after
-// them those that name a segment that flipped. It brings the subject's memberships up to date and appends the
-// flips to out, in the order of the audience's segments. changed tells whether any membership record changed. The touches are used up.
+// them those that name a segment that flipped. It brings the subject's memberships up to date and appends the flips
+// to out, in the order of the audience's segments. changed tells whether any membership record changed. The touches
+// are used up.
 func (e *Evaluator) Settle(s *state.Subject, now row.Instant, out []Flip) (flips []Flip, changed bool) {
 	e.Input(s, now)
 	copy(e.pending, e.touched)

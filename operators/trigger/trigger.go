@@ -19,7 +19,8 @@ type Firing struct {
 // Row appends the firings of the triggers on a table of which one row changed from before to after (nil: not there). A
 // created row that a snapshot read is no creation: it was there before. in is the subject after the change, its
 // Before, After and Event are set by Row.
-func Row(a *catalog.Audience, table string, before, after row.Row, snapshot bool, in *expr.Input, out []Firing) []Firing {
+func Row(a *catalog.Audience, table string, before, after row.Row, snapshot bool, in *expr.Input,
+	out []Firing) []Firing {
 	var action catalog.Action
 	switch {
 	case before == nil && after == nil:
@@ -56,7 +57,8 @@ func changed(fields []int, before, after row.Row) bool {
 	return len(fields) == 0
 }
 
-// Event appends the firings of the triggers on the event kind, number kind of the audience, for the event e that arrived.
+// Event appends the firings of the triggers on the event kind, number kind of the audience, for the event e that
+// arrived.
 func Event(a *catalog.Audience, kind int, e *row.Event, in *expr.Input, out []Firing) []Firing {
 	in.Before, in.After, in.Event = nil, nil, e
 	for _, t := range a.TriggersOnEvent(kind) {
