@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -202,8 +203,10 @@ func (p *process) runIntake(ctx context.Context, partitions int32) error {
 }
 
 func (p *process) intakeOnce(ctx context.Context, partitions int32) error {
-	in, err := kafka.OpenIntake(p.kafka, partitions, p.catalog.Topics(), func() engine.Decoder {
-		return decode.New(p.catalog, decode.Options{RecordBytesMax: int(p.settings.RecordBytes)})
+	commands := p.kafka.Topic("commands")
+	topics := append(slices.Clone(p.catalog.Topics()), commands)
+	in, err := kafka.OpenIntake(p.kafka, partitions, topics, func() engine.Decoder {
+		return decode.New(p.catalog, decode.Options{RecordBytesMax: int(p.settings.RecordBytes), Commands: commands})
 	})
 	if err != nil {
 		return err

@@ -109,7 +109,8 @@ func runReplay(o replayOptions, c *catalog.Catalog, store *state.Store, in io.Re
 		EpochRecords: o.epoch,
 		Task: engine.TaskConfig{App: o.app, Format: emit.JSON, CacheBytes: 64 << 20, Counts: counts,
 			MetricsInterval: row.Instant(o.metrics)},
-	}, c, store, decode.New(c, decode.Options{RecordBytesMax: o.recordBytes}), w.output)
+	}, c, store, decode.New(c, decode.Options{RecordBytesMax: o.recordBytes,
+		Commands: o.app + ".commands"}), w.output)
 	if err != nil {
 		return err
 	}

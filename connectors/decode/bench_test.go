@@ -19,9 +19,10 @@ func BenchmarkDecode(b *testing.B) {
 		b.Fatal("no such record")
 		return engine.Record{}
 	}
-	event := engine.Record{Topic: "engagement", Time: moment, Value: []byte(`{"type":"opened","contact_id":"c-000123456",` +
-		`"id":"9b2f6c1e-8a44-4c7d-9e0b-2f4a7b1c5d6e","time":"2026-01-01T12:00:00.123Z","props":{"email":"spring","journey":"nurture"},` +
-		`"ua":"Mozilla/5.0"}`)}
+	event := engine.Record{Topic: "engagement", Time: moment, Value: []byte(
+		`{"type":"opened","contact_id":"c-000123456","id":"9b2f6c1e-8a44-4c7d-9e0b-2f4a7b1c5d6e",` +
+			`"time":"2026-01-01T12:00:00.123Z",` +
+			`"props":{"email":"spring","journey":"nurture"},"ua":"Mozilla/5.0"}`)}
 	cases := []struct {
 		name string
 		d    *Decoder

@@ -50,16 +50,13 @@ const schemasMax = 16
 const prefixMax = 256 << 10
 
 // columns gives the route's readers the columns of the schema of the record at hand.
-func (rt *route) columns(d *Decoder, schema int32, flat bool) {
-	t := &d.tape
+func (rt *route) columns(d *Decoder, schema int32) {
 	var of [][]column
-	switch t.form(schema) {
+	switch d.tape.form(schema) {
 	case opaque:
-		prefix := t.text[:t.nodes[schema].end]
-		i := slices.IndexFunc(rt.schemas, func(s schemaOf) bool { return string(s.prefix) == string(prefix) })
-		of = rt.schemas[i].columns
+		of = rt.schemas[rt.known].columns
 	case object:
-		of = rt.learn(d, schema, flat)
+		of = rt.learn(d, schema)
 	}
 	for i, r := range rt.all {
 		r.columns = nil
@@ -69,12 +66,12 @@ func (rt *route) columns(d *Decoder, schema int32, flat bool) {
 	}
 }
 
-// learn reads a schema and remembers it, if it is the first member of the record.
-func (rt *route) learn(d *Decoder, schema int32, flat bool) [][]column {
+// learn reads a schema, of an envelope or of a flat row, and remembers it if it is the first member of the record.
+func (rt *route) learn(d *Decoder, schema int32) [][]column {
 	t := &d.tape
 	fields := t.member(schema, "fields", &d.scratch)
-	if !flat {
-		fields = d.fieldsOf(fields, "after")
+	if after := t.member(d.field(fields, "after"), "fields", &d.scratch); after >= 0 {
+		fields = after
 	}
 	of := make([][]column, len(rt.all))
 	for at, r := range rt.all {
@@ -111,10 +108,6 @@ func (d *Decoder) field(fields int32, name string) int32 {
 		}
 	}
 	return noNode
-}
-
-func (d *Decoder) fieldsOf(fields int32, name string) int32 {
-	return d.tape.member(d.field(fields, name), "fields", &d.scratch)
 }
 
 // columnOf reads the schema of one field, or of the elements of an array.

@@ -1,6 +1,8 @@
 package decode
 
 import (
+	"slices"
+
 	"github.com/weirstream/weir/engine"
 	"github.com/weirstream/weir/state/row"
 )
@@ -12,11 +14,10 @@ type envelope struct {
 	flatOp, flatDeleted       []int
 
 	// Shapes that are no rows.
-	specVersion, data           int   // CloudEvents
-	status, eventCount          int   // transaction marker
-	heartbeat                   int   // heartbeat, if there is nothing else
-	ddl, tableChanges, database int   // schema change
-	flatMarks                   []int // what ExtractNewRecordState adds
+	specVersion, data           int // CloudEvents
+	status, collections         int // transaction marker
+	heartbeat                   int // heartbeat, if there is nothing else
+	ddl, tableChanges, database int // schema change
 }
 
 func envelopeOf(p *plan) envelope {
@@ -25,13 +26,11 @@ func envelopeOf(p *plan) envelope {
 		op: at("op"), before: at("before"), after: at("after"), source: at("source"),
 		flatOp: []int{at("__op")}, flatDeleted: []int{at("__deleted")},
 		specVersion: at("specversion"), data: at("data"),
-		status: at("status"), eventCount: at("event_count"), heartbeat: at("ts_ms"),
+		status: at("status"), collections: at("data_collections"), heartbeat: at("ts_ms"),
 		ddl: at("ddl"), tableChanges: at("tableChanges"), database: at("databaseName"),
 	}
 	e.origin = sourceSlotsOf(func(name string) []int { return []int{at("source", name)} })
 	e.flatOrigin = sourceSlotsOf(func(name string) []int { return flatSlots(p, []string{"source", name}) })
-	e.flatMarks = append(e.flatMarks, e.flatOp...)
-	e.flatMarks = append(e.flatMarks, e.flatDeleted...)
 	return e
 }
 
@@ -65,10 +64,11 @@ func (d *Decoder) shape(rt *route, payload int32) shape {
 		return enveloped
 	case has(e.specVersion) && has(e.data):
 		return cloudEvent
-	case has(e.status) && has(e.eventCount), has(e.heartbeat) && d.tape.count(payload) == 1,
-		has(e.ddl) && (has(e.tableChanges) || has(e.database)):
+	case has(e.collections) && (d.equal(d.slots[e.status], "BEGIN") || d.equal(d.slots[e.status], "END")),
+		has(e.heartbeat) && d.tape.count(payload) == 1,
+		has(e.ddl) && source && (has(e.tableChanges) || has(e.database)):
 		return marker
-	case d.tape.form(d.slots[e.after]) == object && source:
+	case d.tape.form(d.slots[e.after]) == object && (source || has(e.before)):
 		return halfEnvelope
 	}
 	return flat
@@ -99,7 +99,7 @@ func (d *Decoder) debezium(rt *route, rec *engine.Record, payload, schema int32,
 	default:
 		return d.bad(rec, out, "op", "expected one of c, u, r, d, t and m, found another string")
 	}
-	rt.columns(d, schema, m.flat)
+	rt.columns(d, schema)
 	return d.dispatch(rt, &m, out)
 }
 
@@ -223,6 +223,9 @@ func (d *Decoder) rowKey(r *reader, m *message, image int32) (string, *fault) {
 // image reads the row of a message. Fields for which the source sent a placeholder keep their held value.
 func (d *Decoder) image(r *reader, m *message, c *engine.Change) (place string, problem *fault) {
 	d.rowSlots = r.plan.find(&d.tape, m.row, d.rowSlots, &d.scratch)
+	if slices.Max(d.rowSlots) < 0 {
+		return r.place, &fault{why: "expected a Debezium envelope or a row, found an object with none of the declared fields"}
+	}
 	for i, slot := range r.fields {
 		if n := d.rowSlots[slot]; n >= 0 && d.holder.is(&d.tape, n) {
 			if c.Keep == nil {
@@ -237,8 +240,11 @@ func (d *Decoder) image(r *reader, m *message, c *engine.Change) (place string, 
 	if problem != nil {
 		return place, problem
 	}
-	if k := r.table.KeyField; c.Row[k].IsNull() && (c.Keep == nil || !c.Keep[k]) {
+	if k := r.table.KeyField; c.Row[k].IsNull() {
 		c.Row[k] = keyValue(c.Key, &r.keyType)
+		if c.Keep != nil {
+			c.Keep[k] = false
+		}
 	}
 	return "", nil
 }

@@ -1,6 +1,6 @@
 // Package decode turns source records into changes: rows and events in plain JSON, and the change data of Debezium in
-// JSON. It reads each record in one pass, checks it against the catalog, and never fails: a record that can't be used becomes
-// a Bad change that says why, and where, without saying what stood there.
+// JSON. It reads each record in one pass, checks it against the catalog, and never fails: a record that can't be used
+// becomes a Bad change that says why, and where, without saying what stood there.
 package decode
 
 import (
@@ -20,6 +20,7 @@ const (
 type Options struct {
 	RecordBytesMax   int    // key and value together; a larger record is Bad. Default 1 MiB
 	UnavailableValue string // Debezium's unavailable.value.placeholder
+	Commands         string // the topic of weir's own commands; empty: none
 }
 
 // Stats count what a Decoder met since it was made.
@@ -34,13 +35,13 @@ type Stats struct {
 // it remembers for each whether the last one was a delete, so as to know the tombstone that Debezium sends after it.
 type Decoder struct {
 	options  Options
+	catalog  *catalog.Catalog
 	routes   map[string]*route
 	holder   placeholder
 	tape     tape
 	keyTape  tape
 	slots    []int32
 	rowSlots []int32
-	keep     []bool
 	scratch  []byte
 	stats    Stats
 }
@@ -55,7 +56,7 @@ func New(c *catalog.Catalog, o Options) *Decoder {
 	if o.UnavailableValue == "" {
 		o.UnavailableValue = DefaultUnavailableValue
 	}
-	return &Decoder{options: o, routes: routesOf(c), holder: placeholderOf(o.UnavailableValue)}
+	return &Decoder{options: o, catalog: c, routes: routesOf(c), holder: placeholderOf(o.UnavailableValue)}
 }
 
 // Stats returns the counters. The Decoder's own goroutine calls it.
@@ -66,6 +67,9 @@ func (d *Decoder) Decode(rec *engine.Record, out []engine.Change) []engine.Chang
 	d.stats.Records++
 	d.scratch = d.scratch[:0]
 	rt := d.routes[rec.Topic]
+	if rt == nil && d.options.Commands != "" && rec.Topic == d.options.Commands {
+		return d.command(rec, out)
+	}
 	if rt == nil {
 		return d.bad(rec, out, "", "unknown topic: no table or event of the catalog reads it")
 	}

@@ -50,7 +50,7 @@ func (c *cell) name(n int32) (string, *fault) {
 // recordKey returns the key that a record's own key gives for a row of the reader r, "" if it gives none: a JSON
 // object with the key's column, a JSON string or number, each also within a schema and payload; or bare text.
 func (d *Decoder) recordKey(raw []byte, r *reader) (string, *fault) {
-	if len(raw) == 0 {
+	if len(raw) == 0 || r.keyType.Kind != row.String && r.keyType.Kind != row.Int {
 		return "", nil
 	}
 	t := &d.keyTape
@@ -64,7 +64,11 @@ func (d *Decoder) recordKey(raw []byte, r *reader) (string, *fault) {
 	c := cell{tape: t, scratch: &d.scratch}
 	switch t.form(n) {
 	case object:
-		n = t.member(n, r.keyColumn, &d.scratch)
+		key := t.member(n, r.keyColumn, &d.scratch)
+		if key < 0 {
+			key = t.member(n, r.table.Key, &d.scratch)
+		}
+		n = key
 	case boolean:
 		return canonical(view(t.raw(n)), r)
 	case number:

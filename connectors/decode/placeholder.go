@@ -9,7 +9,8 @@ import (
 
 // placeholder knows the notations of Debezium's unavailable.value.placeholder, which stands for the value of a
 // large column that an update did not touch: the string itself; base64 of it in a column of bytes; an array of one
-// of these; in an array of numbers, its bytes; in an array of UUIDs, the name-based UUID of it; in an hstore, a map of it to itself.
+// of these; in an array of numbers, its bytes; in an array of UUIDs, the name-based UUID of it; in an hstore, a map of
+// it to itself.
 type placeholder struct {
 	words  [3]string // the string, its base64, its UUID
 	hstore string    // a map of it to itself as JSON text within a string

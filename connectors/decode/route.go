@@ -19,6 +19,7 @@ type route struct {
 
 	envelope envelope
 	schemas  []schemaOf // Debezium: the schemas met lately
+	known    int        // which of schemas stands at the front of the record at hand, if one does
 	turn     int        // which of schemas makes room next
 	lasts    map[int32]*lastRecord
 }
@@ -71,7 +72,8 @@ func routesOf(c *catalog.Catalog) map[string]*route {
 		rt := routeOf(routes, &t.Source)
 		r := rt.reader(t.Schema, t.Paths, &t.Source)
 		r.table, r.place = t, "table "+t.Name
-		r.keyColumn, r.keyType = pathOf(t.Schema, t.Paths, t.KeyField)[0], t.Schema.Fields[t.KeyField].Type
+		path := pathOf(t.Schema, t.Paths, t.KeyField)
+		r.keyColumn, r.keyType = path[len(path)-1], t.Schema.Fields[t.KeyField].Type
 		rt.tables = append(rt.tables, r)
 	}
 	for _, e := range c.Events {
@@ -202,6 +204,7 @@ func (d *Decoder) equalInt(n int32, want int64) bool {
 func (rt *route) prefixOf(value []byte) []byte {
 	for i := range rt.schemas {
 		if bytes.HasPrefix(value, rt.schemas[i].prefix) {
+			rt.known = i
 			return rt.schemas[i].prefix
 		}
 	}

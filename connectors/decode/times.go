@@ -125,11 +125,11 @@ func floorMod(a, b int64) int64 {
 	return m
 }
 
-// ParseTime reads the forms of time that source records hold: RFC 3339 with a zone; the same with a space for
+// parseTime reads the forms of time that source records hold: RFC 3339 with a zone; the same with a space for
 // the T, or without a zone, which is then UTC; a date alone, with or without Z. Digits beyond nanoseconds are
 // cut off, years outside 1 to 9999 are clamped. With date, the calendar day as written is the result, at 00:00
 // UTC. It tells whether s is such a time.
-func ParseTime(s string, date bool) (row.Value, bool) {
+func parseTime(s string, date bool) (row.Value, bool) {
 	p := clockReader{s: s}
 	year, ok := p.year()
 	month := p.field('-', 2)

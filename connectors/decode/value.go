@@ -229,7 +229,7 @@ func (c *cell) time(n int32, f form, date bool) (row.Value, *fault) {
 				return clamp(secondsMin-1, 0, date), nil
 			}
 		}
-		if v, ok := ParseTime(s, date); ok {
+		if v, ok := parseTime(s, date); ok {
 			return v, nil
 		}
 		return row.Value{}, &fault{why: "expected " + want + " as RFC 3339, found another string"}
@@ -244,10 +244,14 @@ func (c *cell) list(n int32, f form, t *row.Type) (row.Value, *fault) {
 	if f != array {
 		return row.Value{}, wrong("a list", f)
 	}
-	vs := make([]row.Value, 0, 4)
+	end, count := int32(c.tape.nodes[n].next), 0
+	for e := n + 1; e < end; e = int32(c.tape.nodes[e].next) {
+		count++
+	}
+	vs := make([]row.Value, 0, count)
 	elem := *c
 	elem.column = c.column.element()
-	for e, end := n+1, int32(c.tape.nodes[n].next); e < end; e = int32(c.tape.nodes[e].next) {
+	for e := n + 1; e < end; e = int32(c.tape.nodes[e].next) {
 		v, problem := elem.read(e, t.Elem)
 		if problem != nil {
 			problem.place = "[" + strconv.Itoa(len(vs)) + "]" + problem.place
