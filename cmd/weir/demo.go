@@ -86,7 +86,7 @@ func (p *program) demo(ctx context.Context, o demoOptions) (err error) {
 		return err
 	}
 	defer broker.Close()
-	s, err := p.demoSettings(broker.Addr(), filepath.Join(dir, "state"), o.listen)
+	s, err := demoSettings(broker.Addr(), filepath.Join(dir, "state"), o.listen)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func demoDefinitions() (*catalog.Catalog, error) {
 }
 
 // demoSettings are the defaults with the demo's own addresses and folders.
-func (p *program) demoSettings(broker, state, listen string) (*Settings, error) {
+func demoSettings(broker, state, listen string) (*Settings, error) {
 	cmd := &cobra.Command{}
 	addSettingFlags(cmd)
 	for name, value := range map[string]string{"brokers": broker, "state": state, "listen": listen,
@@ -128,7 +128,8 @@ func (p *program) demoSettings(broker, state, listen string) (*Settings, error) 
 			return nil, fmt.Errorf("cannot set %s of the demo: %w", name, err)
 		}
 	}
-	s, _, err := p.loadSettings(cmd.Flags())
+	bare := &program{lookupEnv: func(string) (string, bool) { return "", false }} // WEIR_… is for weir run
+	s, _, err := bare.loadSettings(cmd.Flags())
 	return s, err
 }
 
@@ -147,7 +148,7 @@ func (p *program) runDemo(ctx context.Context, o demoOptions, c *catalog.Catalog
 	done := make(chan error, 2)
 	go func() { defer cancel(); done <- worker.run(ctx) }()
 	go func() {
-		err := feed(ctx, worker.kafka, o)
+		err := feed(ctx, worker.kafka, o, func() { screen.Loaded(time.Now()) })
 		if err != nil {
 			cancel()
 		}
@@ -178,7 +179,7 @@ func (p *process) records() (n uint64) {
 }
 
 // feed writes the generator's records: first the tables, then the stream at its rate.
-func feed(ctx context.Context, cfg kafka.Config, o demoOptions) error {
+func feed(ctx context.Context, cfg kafka.Config, o demoOptions, loaded func()) error {
 	for _, topic := range []string{generate.TopicAccount, generate.TopicContact, generate.TopicEngagement} {
 		if err := kafka.CreateTopic(ctx, cfg, topic, demoPartitions, nil); err != nil {
 			return stopped(ctx, err)
@@ -198,6 +199,7 @@ func feed(ctx context.Context, cfg kafka.Config, o demoOptions) error {
 	if err == nil {
 		err = out.Flush(ctx)
 	}
+	loaded()
 	const beat = 10 * time.Millisecond
 	ticker := time.NewTicker(beat)
 	defer ticker.Stop()

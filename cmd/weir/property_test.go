@@ -1,0 +1,44 @@
+package main
+
+import (
+	"errors"
+	goflag "flag"
+	"os"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// propertyChecks is how many histories a run draws unless WEIR_PROPERTY_CHECKS says otherwise.
+const propertyChecks = "300"
+
+// TestProperty draws catalogs and histories and compares what the engine says with cel-go's interpreter on the full
+// data, at every change and at many instants in between; then it runs each history again, cut into other epochs,
+// restarted, restored and crashed, and compares the outputs to the byte. rapid prints the seed of a failure.
+func TestProperty(t *testing.T) {
+	checks := os.Getenv("WEIR_PROPERTY_CHECKS")
+	if checks == "" {
+		checks = propertyChecks
+	}
+	if err := goflag.Set("rapid.checks", checks); err != nil {
+		t.Fatal(err)
+	}
+	refused, all, deltas := 0, 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		err := w.check(fault{})
+		all++
+		switch {
+		case errors.Is(err, errUnfit):
+			refused++
+			t.Log(err)
+		case err != nil:
+			t.Fatalf("%v\n%s", err, w)
+		}
+		deltas += w.deltas
+	})
+	t.Logf("%d histories, %d of them with a catalog that is refused, %d outputs", all, refused, deltas)
+	if refused*2 > all || deltas < all {
+		t.Error("most histories show nothing: the draw is no good")
+	}
+}
