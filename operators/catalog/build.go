@@ -235,32 +235,34 @@ func (b *builder) compile(env *expr.Env, n *node, what string) *expr.Program {
 		return nil
 	}
 	program, problems := env.Compile(n.text)
+	if len(problems) == 0 {
+		return program
+	}
+	if at, cut := n.cutByComment(); cut {
+		b.fault(at, what+": the condition ends here, where a comment starts",
+			"a # after a blank starts a comment: put the condition in quotes or below a '>'")
+		return nil
+	}
 	for _, p := range problems {
 		at := n.at
 		if p.Line > 0 {
 			at = n.locate(p.Line, p.Column)
 		}
-		hint := p.Hint
-		if n.cutByComment() {
-			hint = "a # after a blank starts a comment: put the condition in quotes or below a '>'"
-		}
-		b.fault(at, what+": "+p.Message, hint)
+		b.fault(at, what+": "+p.Message, p.Hint)
 	}
-	if len(problems) > 0 {
-		return nil
-	}
-	return program
+	return nil
 }
 
-// cutByComment tells whether a plain scalar ends where a comment starts: in a condition, likely a # within a text.
-func (n *node) cutByComment() bool {
+// cutByComment tells whether a plain scalar ends within quotes at a comment, and where: what was meant is likely a #
+// within a text.
+func (n *node) cutByComment() (at place, cut bool) {
 	if n.style != plain || strings.Count(n.text, `"`)%2 == 0 && strings.Count(n.text, `'`)%2 == 0 {
-		return false
+		return place{}, false
 	}
-	src := n.at.source
 	lines := strings.Count(n.text, "\n") + 1
 	last := []rune(n.text[strings.LastIndexByte(n.text, '\n')+1:])
-	end := n.locate(lines, len(last)+1)
-	rest, _, _ := strings.Cut(string(src.text[src.offset(end.line, end.column):]), "\n")
-	return strings.HasPrefix(strings.TrimSpace(rest), "#")
+	at = n.locate(lines, len(last)+1)
+	src := n.at.source
+	pos := skipBlanks(src.text, src.offset(at.line, at.column), plain)
+	return src.place(pos), pos < len(src.text) && src.text[pos] == '#'
 }

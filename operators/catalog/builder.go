@@ -19,8 +19,7 @@ type builder struct {
 // draft is what every definition has while it is being read.
 type draft struct {
 	name   string
-	nameAt place
-	at     place // of the definition
+	nameAt place // of the definition where it has no name
 }
 
 func (d *draft) head() *draft { return d }
@@ -60,7 +59,7 @@ func (b *builder) add(n *node) {
 		b.doubtName(name)
 		return
 	}
-	d := draft{at: n.at, nameAt: n.at}
+	d := draft{nameAt: n.at}
 	if name != nil {
 		d.name, d.nameAt = name.text, name.at
 	}

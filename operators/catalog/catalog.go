@@ -48,8 +48,8 @@ type Table struct {
 	Key      string
 	KeyField int // position of Key in Schema
 	Source   Source
-	Schema   *row.Schema
-	Paths    [][]string // by field: where its value stands in the record or row; the field's own name by default
+	Schema   *row.Schema // fields by name: positions do not depend on the order in the file
+	Paths    [][]string  // by field: where its value stands in the record or row; the field's own name by default
 	Links    []Link
 }
 
@@ -68,8 +68,8 @@ type Event struct {
 	Subjects  []SubjectPath // where the record names its subject, by audience, in order of audience name
 	ID        []string      // path of the id that duplicates share; nil if none
 	Time      []string      // path of the event's time; nil: the record's timestamp
-	Schema    *row.Schema
-	Paths     [][]string // by field
+	Schema    *row.Schema   // fields by name
+	Paths     [][]string    // by field
 	Retention *expr.Period
 }
 
@@ -86,7 +86,7 @@ type Segment struct {
 	Audience *Audience
 	Index    int // position in Audience.Segments
 	Where    *expr.Program
-	Uses     []int // positions in Audience.Segments of the segments that Where names
+	Uses     []int // positions in Audience.Segments of the segments that Where names, ascending; all before Index
 }
 
 // Action is what happens to a row or to a membership.
@@ -109,6 +109,6 @@ type Trigger struct {
 	Event    *Event        // on an event
 	Segment  *Segment      // on a segment
 	Actions  Action        // on a row or on a segment
-	Fields   []int         // on a row: an update counts only if one of these changed; empty: any
+	Fields   []int         // on a row: an update counts only if one of these changed, ascending; empty: any
 	When     *expr.Program // nil: always
 }

@@ -103,14 +103,26 @@ func (r *documentReader) pairs(out *node, values []*ast.MappingValueNode) {
 			value.at = key.at
 		}
 		if at, twice := first[key.text]; twice {
-			r.b.fault(key.at, "duplicate key "+quoted(key.text),
-				fmt.Sprintf("the first is in line %d", at.line))
+			r.duplicate(key, value, at)
 			continue
 		}
 		first[key.text] = key.at
 		out.pairs = append(out.pairs, pair{key: key, value: value})
 		out.weight += 1 + value.weight
 	}
+}
+
+// duplicate reports a key that a map has already. If it is the start of a definition that was not set off from the
+// one before, that definition's name is doubted, so that what refers to it is not reported as well.
+func (r *documentReader) duplicate(key, value *node, first place) {
+	hint := fmt.Sprintf("the first is in line %d", first.line)
+	if key.text == "kind" {
+		hint += "; a line --- divides definitions"
+	}
+	if key.text == "name" {
+		r.b.doubt(value.text)
+	}
+	r.b.fault(key.at, "duplicate key "+quoted(key.text), hint)
 }
 
 // key returns the key of a pair; nil, after a fault, if it is no simple text.

@@ -25,10 +25,6 @@ func (b *builder) addEvent(n *node, d draft, name *node) {
 		d.name = ""
 	}
 	e := &eventDraft{draft: d, event: &Event{Name: d.name}, source: b.source(o, eventSource)}
-	if e.source.Format == "debezium" {
-		b.fault(e.source.formatAt, "events by format debezium are not supported by this version", "format: json")
-		e.source.ok = false
-	}
 	e.event.Source = e.source.Source
 	b.subjects(o, e)
 	e.event.ID = o.path("id", false, "")
@@ -39,7 +35,7 @@ func (b *builder) addEvent(n *node, d draft, name *node) {
 		p, err := expr.ParsePeriod(text)
 		if err != nil {
 			b.fault(at.at, fmt.Sprintf("the retention %s of %s is no period", quoted(text), o.what),
-				"a whole number and one of m, h, d, w, mo, y: 400d, 6mo, 2y")
+				"a whole number and one of s, m, h, d, w, mo, y: 400d, 6mo, 2y")
 		} else {
 			e.event.Retention = &p
 		}

@@ -24,9 +24,8 @@ var (
 	// scopeNames are what a condition has in scope besides tables, events and links: variables, global functions,
 	// macros and types.
 	scopeNames = []string{
-		"after", "ago", "ahead", "before", "bool", "bytes", "double", "duration", "dyn", "event", "getDate", "has",
-		"in_segment", "int", "list", "map", "math", "matches", "now", "null_type", "optional", "size", "string",
-		"strings", "timestamp", "type", "uint",
+		"after", "ago", "ahead", "before", "bool", "bytes", "double", "duration", "dyn", "event", "has", "in_segment",
+		"int", "matches", "now", "null_type", "size", "string", "timestamp", "type", "uint",
 	}
 	// fieldReserved are the words that CEL does not allow after a dot either.
 	fieldReserved = []string{"false", "in", "null", "true"}

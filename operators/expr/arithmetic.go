@@ -58,6 +58,9 @@ func plus(now row.Instant, a, b val) val {
 	case a.k == kDouble && b.k == kDouble:
 		return doubleVal(a.double()+b.double(), u)
 	case a.k == kString && b.k == kString:
+		if len(a.s)+len(b.s) > maxSize {
+			return errUntil(u)
+		}
 		return val{k: kString, s: a.s + b.s, until: u}
 	case a.k == kList && b.k == kList:
 		return concat(&a, &b, u)
@@ -71,7 +74,14 @@ func plus(now row.Instant, a, b val) val {
 	return errUntil(u)
 }
 
+// maxSize bounds the bytes of a string and the elements of a list that an expression makes: larger ones are errors, so
+// that no expression can exhaust the memory by doubling. It is the one place where the plan leaves cel-go's meaning.
+const maxSize = 1 << 20
+
 func concat(a, b *val, u row.Instant) val {
+	if a.size()+b.size() > maxSize {
+		return errUntil(u)
+	}
 	l := &list{elems: make([]val, 0, a.size()+b.size())}
 	for _, v := range []*val{a, b} {
 		for i := range v.size() {

@@ -44,14 +44,32 @@ func (c *compiler) call(e ast.Expr) node {
 		return c.problem(e, "", "type() is not part of the language")
 	}
 	var args []node
+	loose, stepped, moving := c.loose, false, 0
 	for _, arg := range operands(e) {
-		args = append(args, c.compile(arg))
+		n := c.compile(arg)
+		stepped = stepped || n.stepped
+		if n.moves {
+			moving++
+		}
+		args = append(args, n)
 	}
 	n := c.function(e, name, args)
+	switch {
+	case !isComparison(name):
+		n.stepped = n.stepped || stepped
+	case c.loose == loose && n.cond != nil && (stepped || moving > 1):
+		n.cond = c.ahead(n.cond)
+	}
 	if n.constant || !foldable(name) || len(c.problems) > 0 {
 		return n
 	}
 	return fold1(n, args)
+}
+
+// isComparison tells whether name is that of an operator that compares.
+func isComparison(name string) bool {
+	_, ordered := orderings[name]
+	return ordered || name == operators.Equals || name == operators.NotEquals
 }
 
 // foldable tells whether a call of constants is made when compiling: not where the result can be much larger than

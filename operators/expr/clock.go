@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	_ "time/tzdata" // zones are part of the language: the same on every machine
 
@@ -110,21 +111,41 @@ func unitBounds(t time.Time, un unit) (lo, hi span) {
 	return lo, hi
 }
 
-// zones holds the zones that were looked up, by name.
-var zones sync.Map
+// zones holds what zone found, by name: as many as maxZones, since names may come from data.
+var (
+	zones     sync.Map
+	zoneCount atomic.Int32
+)
+
+const maxZones = 4096
+
+type foundZone struct {
+	loc *time.Location
+	err error
+}
 
 // zone returns the zone called name: an IANA name or an offset such as "-08:00", as cel-go reads them.
 func zone(name string) (*time.Location, error) {
 	if z, ok := zones.Load(name); ok {
-		return z.(*time.Location), nil
+		found := z.(foundZone)
+		return found.loc, found.err
 	}
+	loc, err := loadZone(name)
+	if len(name) <= 64 && zoneCount.Load() < maxZones {
+		if _, known := zones.LoadOrStore(name, foundZone{loc, err}); !known {
+			zoneCount.Add(1)
+		}
+	}
+	return loc, err
+}
+
+func loadZone(name string) (*time.Location, error) {
 	hours, minutes, isOffset := strings.Cut(name, ":")
 	if !isOffset {
 		loc, err := time.LoadLocation(name)
 		if err != nil {
 			return nil, fmt.Errorf("unknown time zone %q: write an IANA name or an offset like \"-08:00\"", name)
 		}
-		zones.Store(name, loc)
 		return loc, nil
 	}
 	h, err := strconv.Atoi(hours)
@@ -135,9 +156,7 @@ func zone(name string) (*time.Location, error) {
 	if name[0] == '-' {
 		m = -m
 	}
-	loc := time.FixedZone("", (h*60+m)*60)
-	zones.Store(name, loc)
-	return loc, nil
+	return time.FixedZone("", (h*60+m)*60), nil
 }
 
 // step is a whole number that a duration or a time is rounded to, never falling as it grows.

@@ -17,24 +17,14 @@ func order(now row.Instant, a, b *val, rels relations) (Truth, row.Instant) {
 	switch {
 	case a.k == kInt && b.k == kInt, a.k == kBool && b.k == kBool:
 		rel = cmp(a.n, b.n)
+	case a.isNaN(), b.isNaN() && a.k != kNull: // even with a null on the right
+		return False, u
 	case a.k == kDouble && b.k == kDouble:
-		x, y := a.double(), b.double()
-		if x != x || y != y {
-			return False, u
-		}
-		rel = cmp(x, y)
+		rel = cmp(a.double(), b.double())
 	case a.k == kInt && b.k == kDouble:
-		y := b.double()
-		if y != y {
-			return False, u
-		}
-		rel = -compareDoubleInt(y, a.n)
+		rel = -compareDoubleInt(b.double(), a.n)
 	case a.k == kDouble && b.k == kInt:
-		x := a.double()
-		if x != x {
-			return False, u
-		}
-		rel = compareDoubleInt(x, b.n)
+		rel = compareDoubleInt(a.double(), b.n)
 	case a.k == kString && b.k == kString:
 		rel = strings.Compare(a.s, b.s)
 	case a.k == kTime && b.k == kTime, a.k == kDur && b.k == kDur:
@@ -49,6 +39,8 @@ func order(now row.Instant, a, b *val, rels relations) (Truth, row.Instant) {
 	}
 	return truthOf(rels.has(rel)), u
 }
+
+func (v *val) isNaN() bool { return v.k == kDouble && math.IsNaN(v.double()) }
 
 func truthOf(b bool) Truth {
 	if b {
@@ -83,11 +75,9 @@ func same(now row.Instant, a, b *val) (bool, row.Instant) {
 	u := min(a.until, b.until)
 	switch {
 	case a.k == kInt && b.k == kDouble:
-		y := b.double()
-		return y == y && compareDoubleInt(y, a.n) == 0, u
+		return !b.isNaN() && compareDoubleInt(b.double(), a.n) == 0, u
 	case a.k == kDouble && b.k == kInt:
-		x := a.double()
-		return x == x && compareDoubleInt(x, b.n) == 0, u
+		return !a.isNaN() && compareDoubleInt(a.double(), b.n) == 0, u
 	case a.k != b.k:
 		return false, u
 	}

@@ -31,7 +31,12 @@ func (c *compiler) ordering(e ast.Expr, a, b node, rels relations) node {
 		v, w := x(in, f), y(in, f)
 		return order(nowOf(in), &v, &w, rels)
 	}
-	if b.constant {
+	switch {
+	case a.field != nil && b.field != nil:
+		n.cond = timeOrder(a.field, b.field, rels, n.cond)
+	case a.field != nil && b.constant:
+		n.cond = fieldOrder(a.field, b.eval(nil, nil), rels, n.cond)
+	case b.constant:
 		n.cond = orderConstant(x, b.eval(nil, nil), rels, n.cond)
 	}
 	return n
@@ -49,7 +54,7 @@ func orderConstant(x evalFn, k val, rels relations, general condFn) condFn {
 			return truthOf(rels.has(cmp(v.n, k.n))), v.until
 		}
 	case kDouble:
-		if d := k.double(); d == d {
+		if d := k.double(); !k.isNaN() {
 			return func(in *Input, f *frame) (Truth, row.Instant) {
 				v := x(in, f)
 				if v.k != kDouble {
@@ -123,6 +128,12 @@ func (c *compiler) equality(e ast.Expr, a, b node, negated bool) node {
 		if cond, ok := wholeNumbers(pair[0], pair[1], rels); ok {
 			n.cond = cond
 			return n
+		}
+		if pair[1].constant && pair[0].field != nil {
+			if cond := fieldEquals(pair[0].field, pair[1].eval(nil, nil), negated); cond != nil {
+				n.cond = cond
+				return n
+			}
 		}
 		if pair[1].constant {
 			if cond, ok := equalsConstant(pair[0].eval, pair[1].eval(nil, nil), negated); ok {

@@ -23,18 +23,18 @@ type node struct {
 	nullable bool // it can be null
 	moves    bool // it is, or holds, a time or duration that moves with the clock
 	zoned    bool // it is, or holds, a time that may have a zone other than UTC in cel-go
+	stepped  bool // it changes by steps of the clock, such as the hour of now
 
-	field *fieldRef // it is a field of an object
-	seq   *seq      // a list that can be iterated without being built
-	size  *seq      // it is the size of this list
-	steps *steps    // it is a moving value rounded to whole numbers
+	row   func(in *Input) row.Row // it is a row
+	event *int                    // it is an event, never null: the variable of this slot
+	field fieldRef                // it is a field
+	seq   *seq                    // a list that can be iterated without being built
+	size  *seq                    // it is the size of this list
+	steps *steps                  // it is a moving value rounded to whole numbers
 }
 
-// fieldRef finds a field: nil if its object is not there.
-type fieldRef struct {
-	find func(in *Input, f *frame) *row.Value
-	of   string // the object, for Reads
-}
+// fieldRef finds a field, nil if its object is not there: of an object that does not change with the time.
+type fieldRef func(in *Input, f *frame) *row.Value
 
 // steps is a rounded moving value.
 type steps struct {
@@ -61,7 +61,8 @@ type compiler struct {
 	events   map[int]bool
 	segments map[int]bool
 	clock    bool
-	stepped  bool // some value changes step by step: worth looking ahead
+	loose    int  // how many times a variable was named whose value may change with the time
+	looks    bool // some part looks ahead
 }
 
 // problem reports a fault at the place of e.
@@ -116,6 +117,10 @@ func (n node) complete() node {
 	eval, cond := n.eval, n.cond
 	if eval == nil {
 		n.eval = func(in *Input, f *frame) val { return truthVal(cond(in, f)) }
+	}
+	if cond == nil && n.field != nil {
+		n.cond = fieldTruth(n.field)
+		return n
 	}
 	if cond == nil && eval != nil {
 		n.cond = func(in *Input, f *frame) (Truth, row.Instant) {
@@ -227,6 +232,11 @@ func (c *compiler) ident(e ast.Expr) node {
 		if v := c.vars[i]; v.name == name {
 			n, slot := v.elem, v.slot
 			n.eval = func(_ *Input, f *frame) val { return f.vars[slot] }
+			if n.event != nil {
+				n.event = &slot
+			} else {
+				c.loose++
+			}
 			return n
 		}
 	}
@@ -236,11 +246,17 @@ func (c *compiler) ident(e ast.Expr) node {
 		c.clock = true
 		return node{eval: evalNow, moves: true}
 	case s.Audience != nil && name == s.Audience.Name:
-		return rowNode(func(in *Input) *row.Row { return &in.Subject })
+		n := rowNode(func(in *Input) *row.Row { return &in.Subject })
+		n.row = func(in *Input) row.Row { return in.Subject }
+		return n
 	case s.Change != nil && name == front.Before:
-		return rowNode(func(in *Input) *row.Row { return &in.Before })
+		n := rowNode(func(in *Input) *row.Row { return &in.Before })
+		n.row = func(in *Input) row.Row { return in.Before }
+		return n
 	case s.Change != nil && name == front.After:
-		return rowNode(func(in *Input) *row.Row { return &in.After })
+		n := rowNode(func(in *Input) *row.Row { return &in.After })
+		n.row = func(in *Input) row.Row { return in.After }
+		return n
 	case s.Event != nil && name == front.EventVariable:
 		return node{eval: func(in *Input, _ *frame) val {
 			if in.Event == nil {
@@ -347,7 +363,7 @@ func has(of, get evalFn, n node) node {
 
 // getter reads a field of an object: of a null it is an error.
 func (c *compiler) getter(of node, index int, declared bool, name string) node {
-	n := node{fails: of.fails || of.nullable, nullable: true}
+	n := node{fails: of.fails || of.nullable, nullable: true, field: fieldOf(of, index, declared, name)}
 	eval := of.eval
 	if !declared {
 		n.nullable = name == front.EventID
@@ -386,6 +402,40 @@ func (c *compiler) getter(of node, index int, declared bool, name string) node {
 	return n
 }
 
+// absent is the field that a row is too short for.
+var absent row.Value
+
+// fieldOf finds a field directly, where its object is a row of the input or an event in a macro.
+func fieldOf(of node, index int, declared bool, name string) fieldRef {
+	switch {
+	case of.row != nil:
+		get := of.row
+		return func(in *Input, _ *frame) *row.Value {
+			r := get(in)
+			switch {
+			case r == nil:
+				return nil
+			case index >= len(r):
+				return &absent
+			}
+			return &r[index]
+		}
+	case of.event != nil && declared:
+		slot := *of.event
+		return func(_ *Input, f *frame) *row.Value {
+			e := f.vars[slot].ref.(*row.Event)
+			if index >= len(e.Fields) {
+				return &absent
+			}
+			return &e.Fields[index]
+		}
+	case of.event != nil && name == front.EventTime:
+		slot := *of.event
+		return func(_ *Input, f *frame) *row.Value { return &f.vars[slot].ref.(*row.Event).Time }
+	}
+	return nil
+}
+
 func (c *compiler) listLiteral(e ast.Expr) node {
 	if len(e.AsList().OptionalIndices()) > 0 {
 		return c.problem(e, "", "optional values are not part of the language")
@@ -401,17 +451,21 @@ func (c *compiler) listLiteral(e ast.Expr) node {
 	}
 	n.eval = func(in *Input, f *frame) val {
 		l := &list{elems: make([]val, len(elems))}
-		failed, until := false, row.Earliest
+		failed, failUntil, until := false, row.Earliest, never
 		for i := range elems {
 			l.elems[i] = elems[i].eval(in, f)
+			u := l.elems[i].until
 			if l.elems[i].k == kErr {
-				failed, until = true, max(until, l.elems[i].until)
+				failed, failUntil = true, max(failUntil, u)
+			}
+			if elems[i].fails {
+				until = min(until, u) // when it becomes an error, so does the list
 			}
 		}
 		if failed {
-			return errUntil(until)
+			return errUntil(failUntil)
 		}
-		return val{k: kList, ref: l, until: never}
+		return val{k: kList, ref: l, until: until}
 	}
 	if constant {
 		m := constantNode(n.eval(nil, nil))

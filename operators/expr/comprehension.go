@@ -50,6 +50,9 @@ func (c *compiler) inScope(name string, rng *node, e ast.Expr) (node, int) {
 	slot := c.slots
 	c.slots++
 	elem := node{moves: rng.moves, zoned: rng.zoned, nullable: rng.seq == nil || !rng.seq.events()}
+	if !elem.nullable {
+		elem.event = &slot
+	}
 	c.vars = append(c.vars, variable{name, slot, elem})
 	n := c.compile(e)
 	c.vars = c.vars[:len(c.vars)-1]

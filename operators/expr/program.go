@@ -81,7 +81,7 @@ func (e *Env) Compile(source string) (*Program, []Problem) {
 	if len(c.problems) > 0 {
 		return nil, c.problems
 	}
-	p := &Program{source: source, root: root.cond, slots: c.slots, lookAhead: c.stepped, reads: Reads{
+	p := &Program{source: source, root: root.cond, slots: c.slots, lookAhead: c.looks, reads: Reads{
 		Fields: keys(c.fields), Events: keys(c.events), Segments: keys(c.segments), Clock: c.clock,
 	}}
 	p.frames.New = func() any { return &frame{vars: make([]val, p.slots)} }
@@ -102,7 +102,7 @@ type Program struct {
 	source    string
 	root      condFn
 	slots     int
-	lookAhead bool
+	lookAhead bool // some part of it looks ahead: it needs a frame
 	reads     Reads
 	frames    sync.Pool
 }
@@ -116,34 +116,10 @@ func (p *Program) Eval(in *Input) (result Truth, until row.Instant) {
 	f := p.frames.Get().(*frame)
 	f.segments = never
 	result, until = p.root(in, f)
-	if p.lookAhead {
-		until = p.look(in, f, result, until)
-	}
 	clear(f.vars)
 	f.ahead = Input{}
 	p.frames.Put(f)
 	return result, until
-}
-
-// maxLook bounds how many steps of time are looked ahead: each costs an evaluation, but spares a timer.
-const maxLook = 32
-
-// look moves until on over steps of time that change nothing, such as the hours of a day for which only its first
-// matters. Memberships hold only as long as their own until.
-func (p *Program) look(in *Input, f *frame, result Truth, until row.Instant) row.Instant {
-	for range maxLook {
-		if until >= f.segments {
-			return until
-		}
-		f.ahead = *in
-		f.ahead.Now = until
-		r, u := p.root(&f.ahead, f)
-		if r != result || f.segments <= until {
-			return until
-		}
-		until = u
-	}
-	return until
 }
 
 // Reads returns what the program depends on.

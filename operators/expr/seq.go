@@ -17,7 +17,8 @@ type (
 type frame struct {
 	vars     []val
 	segments row.Instant // until when all memberships that were asked for hold
-	ahead    Input
+	looking  bool        // a comparison looks ahead
+	ahead    Input       // what it reads
 }
 
 // seq is a list that is iterated without being built: the events of a kind, or any other list, through stages.
@@ -28,6 +29,7 @@ type seq struct {
 	retention *Period // of the kind
 	base      evalFn
 	stages    []stage
+	heads     int  // how many windows the stages begin with
 	fails     bool // the presence of an element can be Error
 }
 
@@ -46,31 +48,25 @@ type stage struct {
 	slot   int    // stageFilter, stageMap: the variable
 	cond   condFn // stageFilter
 	eval   evalFn // stageMap
-	after  bool   // a stage before this one can make the list fail
+	fails  bool   // this stage can make the list fail
+	after  bool   // a stage before this one can
 }
 
 // with returns s with one more stage, which can make the list fail or not.
 func (s *seq) with(st stage, fails bool) *seq {
 	t := *s
-	st.after = s.fails
+	st.fails, st.after = fails, s.fails
 	t.stages = append(slices.Clip(slices.Clone(s.stages)), st)
 	t.fails = s.fails || fails
+	if st.kind == stageWindow && s.kind >= 0 && s.heads == len(s.stages) {
+		t.heads++
+	}
 	return &t
 }
 
 // plain tells whether s is the events of a kind through windows alone: in order of time, and the newer an event
 // that is present, the longer it stays.
-func (s *seq) plain() bool {
-	if s.kind < 0 {
-		return false
-	}
-	for i := range s.stages {
-		if s.stages[i].kind != stageWindow {
-			return false
-		}
-	}
-	return true
-}
+func (s *seq) plain() bool { return s.kind >= 0 && s.heads == len(s.stages) }
 
 // cursor is an open seq: the elements of the source from from up to n.
 type cursor struct {
@@ -94,7 +90,7 @@ func (s *seq) open(in *Input, f *frame) cursor {
 		c.events = in.Events[s.kind]
 	}
 	c.n = len(c.events)
-	if s.retention != nil || len(s.stages) > 0 && s.stages[0].kind == stageWindow {
+	if s.retention != nil || s.heads > 0 {
 		c.from = sort.Search(c.n, func(i int) bool { return !s.gone(in.Now, c.events[i].Time) })
 	}
 	return c
@@ -107,10 +103,7 @@ func (s *seq) gone(now row.Instant, t row.Value) bool {
 			return true
 		}
 	}
-	for i := range s.stages {
-		if s.stages[i].kind != stageWindow {
-			break
-		}
+	for i := range s.heads {
 		if still, u := newerThan(now, s.stages[i].period, t); !still && u == never {
 			return true
 		}
@@ -118,25 +111,34 @@ func (s *seq) gone(now row.Instant, t row.Value) bool {
 	return false
 }
 
+// windowSlack is how much longer than its period a window keeps an event: 0, but for a test that plants a fault.
+var windowSlack row.Instant
+
 // newerThan tells whether t is later than now minus p, and until when that stays so.
 func newerThan(now row.Instant, p Period, t row.Value) (bool, row.Instant) {
+	if p.Months == 0 {
+		if at := row.Clamp(t.Int, t.Nanos); at != row.Never && at != row.Earliest {
+			if leaves := later(at, uint64(p.Duration)) + windowSlack; leaves > now {
+				return true, leaves
+			}
+			return false, never
+		}
+	}
 	edge := p.Before(now)
 	m := motion{at: span{edge.Int, edge.Nanos}, slope: 1, months: -p.Months}
-	return compare(now, m, fixed(span{t.Int, t.Nanos}), windowEdge)
+	return compare(now, m, fixed(span{t.Int, t.Nanos}), less)
 }
-
-// windowEdge is how the edge of a window stands to an event in it. A variable so that a test can plant a fault.
-var windowEdge = less
 
 // inWindow tells whether t is later than now minus p and not later than now, and until when that stays so.
 func inWindow(now row.Instant, p Period, t row.Value) (Truth, row.Instant) {
 	newer, u := newerThan(now, p, t)
-	if !newer && u == never {
-		return False, never
+	if !newer {
+		return False, u // it may come back, at the end of a month
 	}
-	sec, nanos := split(int64(now))
-	come, w := compare(now, motion{at: span{sec, nanos}, slope: 1}, fixed(span{t.Int, t.Nanos}), equal|greater)
-	return both(truthOf(newer), u, truthOf(come), w, false)
+	if at := row.Clamp(t.Int, t.Nanos); at > now {
+		return False, at
+	}
+	return True, u
 }
 
 // both is the presence of an element after a further stage: p so far, q by the stage. pFails tells that p can
@@ -158,31 +160,57 @@ func both(p Truth, u row.Instant, q Truth, w row.Instant, pFails bool) (Truth, r
 
 // element returns element i, its presence and until when that presence holds.
 func (s *seq) element(in *Input, f *frame, c *cursor, i int) (el val, p Truth, u row.Instant) {
-	p, u = True, never
-	if s.kind >= 0 {
-		e := &c.events[i]
-		el = val{k: kObj, ref: e, until: never}
-		if s.retention != nil {
-			still, w := newerThan(in.Now, *s.retention, e.Time)
-			p, u = truthOf(still), w
-		}
-	} else {
-		el = c.base.at(i)
+	if s.kind < 0 {
+		return s.through(in, f, 0, c.base.at(i), True, never)
 	}
-	for j := range s.stages {
+	e := &c.events[i]
+	el = val{k: kObj, ref: e, until: never}
+	next := s.heads
+	if next == len(s.stages) || s.stages[next].kind != stageFilter {
+		p, u = s.visible(in.Now, e)
+		return s.through(in, f, next, el, p, u)
+	}
+	// what the filter drops for ever is out, wherever the windows stand
+	st := &s.stages[next]
+	f.vars[st.slot] = el
+	q, w := st.cond(in, f)
+	if q == False && w == never {
+		return el, False, never
+	}
+	p, u = s.visible(in.Now, e)
+	p, u = both(p, u, q, w, false)
+	return s.through(in, f, next+1, el, p, u)
+}
+
+// visible is the presence of an event after its retention and the windows that the stages begin with.
+func (s *seq) visible(now row.Instant, e *row.Event) (p Truth, u row.Instant) {
+	p, u = True, never
+	if s.retention != nil {
+		still, w := newerThan(now, *s.retention, e.Time)
+		p, u = truthOf(still), w
+	}
+	for i := range s.heads {
+		q, w := inWindow(now, s.stages[i].period, e.Time)
+		p, u = both(p, u, q, w, false)
+	}
+	return p, u
+}
+
+// through takes an element of presence p until u through the stages from next on.
+func (s *seq) through(in *Input, f *frame, next int, el val, p Truth, u row.Instant) (val, Truth, row.Instant) {
+	for j := next; j < len(s.stages); j++ {
 		if p == Error || p == False && u == never {
 			return el, p, u
 		}
 		st := &s.stages[j]
 		switch st.kind {
 		case stageWindow:
-			e, ok := el.ref.(*row.Event)
-			if !ok {
-				p, u = both(p, u, Error, el.until, st.after)
-				continue
+			q, w := Error, el.until
+			if e, ok := el.ref.(*row.Event); ok {
+				q, w = inWindow(in.Now, st.period, e.Time)
+				w = min(w, el.until)
 			}
-			q, w := inWindow(in.Now, st.period, e.Time)
-			p, u = both(p, u, q, min(w, el.until), st.after)
+			p, u = both(p, u, q, w, st.after)
 		case stageFilter:
 			f.vars[st.slot] = el
 			q, w := st.cond(in, f)
@@ -195,6 +223,9 @@ func (s *seq) element(in *Input, f *frame, c *cursor, i int) (el val, p Truth, u
 					p, u = Error, min(u, el.until)
 				}
 				return el, p, u
+			}
+			if st.fails {
+				u = min(u, el.until)
 			}
 		}
 	}
@@ -212,30 +243,19 @@ func (s *seq) any(in *Input, f *frame, slot int, pred condFn, negated bool) (Tru
 	failUntil, trueUntil := row.Earliest, row.Earliest
 	bound := never // the end of any False or Error, and of any presence that can become Error
 	for i := c.n - 1; i >= c.from; i-- {
-		el, p, u := s.element(in, f, &c, i)
-		if p == False && u == never {
-			continue
-		}
+		r, ru, w, broken := s.witness(in, f, &c, i, slot, pred, negated)
 		if s.fails {
-			bound = min(bound, u)
+			bound = min(bound, ru)
 		}
-		if p == Error {
-			failed, failUntil = true, max(failUntil, u)
-			continue
-		}
-		f.vars[slot] = el
-		q, w := pred(in, f)
-		if negated {
-			q = q.not()
-		}
-		r, ru := both(p, u, q, w, s.fails)
-		switch r {
-		case True:
+		switch {
+		case broken: // the list itself has failed
+			failed, failUntil = true, max(failUntil, ru)
+		case r == True:
 			found, trueUntil = true, max(trueUntil, ru)
 			if !s.fails && (ru == never || plain && w == never) {
 				return True, min(ru, c.until)
 			}
-		case Error:
+		case r == Error:
 			errored, bound = true, min(bound, ru)
 		default:
 			bound = min(bound, ru)
@@ -252,6 +272,39 @@ func (s *seq) any(in *Input, f *frame, slot int, pred condFn, negated bool) (Tru
 		return Error, min(bound, c.until)
 	}
 	return False, min(bound, c.until)
+}
+
+// witness evaluates pred on element i: r until u for the two together, w for pred alone. broken: the list fails by
+// the element.
+func (s *seq) witness(in *Input, f *frame, c *cursor, i, slot int, pred condFn, negated bool) (
+	r Truth, u, w row.Instant, broken bool,
+) {
+	plain := s.plain()
+	var el val
+	p := True
+	if plain {
+		el = val{k: kObj, ref: &c.events[i], until: never}
+	} else if el, p, u = s.element(in, f, c, i); p == Error {
+		return Error, u, u, true
+	} else if p == False && u == never {
+		return False, never, never, false
+	}
+	f.vars[slot] = el
+	q, w := pred(in, f)
+	if negated {
+		q = q.not()
+	}
+	if plain {
+		if q == False && w == never {
+			return False, never, never, false // wherever the windows stand
+		}
+		p, u = s.visible(in.Now, &c.events[i])
+	}
+	if s.fails {
+		w = min(w, u)
+	}
+	r, u = both(p, u, q, w, s.fails)
+	return r, u, w, false
 }
 
 // not is CEL's negation.
@@ -372,4 +425,3 @@ func (s *seq) build(in *Input, f *frame) val {
 	}
 	return val{k: kList, ref: l, until: until}
 }
-

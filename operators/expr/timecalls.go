@@ -1,6 +1,8 @@
 package expr
 
 import (
+	"strings"
+
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
@@ -81,7 +83,7 @@ func (c *compiler) accessor(e ast.Expr, un unit, args []node) node {
 		return c.rounding(n, args[0], kDur, by)
 	}
 	if args[0].moves {
-		c.stepped = true
+		n.stepped = true
 		if un == unitMilli {
 			return c.problem(e, "compare the time itself", "getMilliseconds() of a time that moves with now "+
 				"changes every millisecond; the engine does not follow that")
@@ -128,7 +130,7 @@ func (c *compiler) accessor(e ast.Expr, un unit, args []node) node {
 func (c *compiler) rounding(n node, of node, k kind, by step) node {
 	x := of.eval
 	if of.moves {
-		c.stepped = true
+		n.stepped = true
 		n.steps = &steps{of: x, by: by}
 	}
 	n.eval = func(in *Input, f *frame) val {
@@ -209,22 +211,45 @@ func (c *compiler) general(e ast.Expr, name string, args []node) node {
 	}
 	return node{fails: true, nullable: true, eval: func(in *Input, f *frame) val {
 		vals := make([]ref.Val, len(args))
+		given := make([]val, len(args))
 		until, failed, failUntil := never, false, row.Earliest
 		for i := range args {
-			v := args[i].eval(in, f)
-			if v.k == kErr {
-				failed, failUntil = true, max(failUntil, v.until)
+			given[i] = args[i].eval(in, f)
+			if given[i].k == kErr {
+				failed, failUntil = true, max(failUntil, given[i].until)
 				continue
 			}
 			var u row.Instant
-			vals[i], u = v.toCEL()
+			vals[i], u = given[i].toCEL()
 			until = min(until, u)
 		}
 		if failed {
 			return errUntil(failUntil)
 		}
+		if tooLarge(name, given) {
+			return errUntil(until)
+		}
 		return fromCEL(fn(vals), until)
 	}}
+}
+
+// tooLarge tells whether a function that can multiply the size of its arguments would make a string beyond maxSize.
+func tooLarge(name string, args []val) bool {
+	switch {
+	case name == "replace":
+		text, old, with := args[0].s, args[1].s, args[2].s
+		return len(text)+strings.Count(text, old)*len(with) > maxSize
+	case name == "join":
+		size := 0
+		for i := range args[0].size() {
+			e := args[0].at(i)
+			if size += len(e.s); len(args) > 1 {
+				size += len(args[1].s)
+			}
+		}
+		return size > maxSize
+	}
+	return false
 }
 
 // implementation finds what cel-go calls for a function, as its planner does.
@@ -251,4 +276,3 @@ func (e *Env) implementation(name string, overloads []string) (func([]ref.Val) r
 		return types.NewErr("no such overload")
 	}, nil
 }
-

@@ -23,7 +23,7 @@ func Nearest(name string, names []string) string {
 	var near []candidate
 	for _, n := range names {
 		far := distance(strings.ToLower(name), strings.ToLower(n))
-		limit := max(2, min(len(name), len(n))/3)
+		limit := (min(len(name), len(n)) + 1) / 3
 		if far <= limit || len(name) > 2 && strings.Contains(n, name) {
 			near = append(near, candidate{n, far})
 		}

@@ -1,0 +1,71 @@
+package expr_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/weirstream/weir/operators/expr"
+	"github.com/weirstream/weir/state/row"
+)
+
+// benchInput is a subject with a hundred events of each kind, one a day.
+func benchInput() *expr.Input {
+	now := at("2026-06-01T12:00:00Z")
+	in := &expr.Input{Now: now, Subject: row.Row{
+		row.OfString("ND"), row.OfInt(7), row.OfDouble(150.5), row.OfBool(true), row.OfTime(timeOf("2020-01-01T00:00:00Z")),
+		row.OfTime(timeOf("1990-05-05T00:00:00Z")), row.OfList([]row.Value{row.OfString("vip")}), {}, {}, {},
+	}}
+	for range 2 {
+		var events []row.Event
+		for i := range 100 {
+			events = append(events, row.Event{
+				Time: row.OfTime(now.Time().Add(time.Duration(i-100) * days(1))), Seq: uint64(i),
+				Fields: row.Row{row.OfString([]string{"spring", "autumn"}[i%2]), row.OfInt(int64(i)), {}, {}, {}},
+			})
+		}
+		in.Events = append(in.Events, events)
+	}
+	in.Events = append(in.Events, nil)
+	return in
+}
+
+func BenchmarkEval(b *testing.B) {
+	env, err := expr.NewEnv(scopes()["segment"])
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range []struct{ name, source string }{
+		{"OneAtom", `contact.s == "ND"`},
+		{"FourAtoms", `contact.s == "ND" && contact.n > 5 && contact.d >= 100.0 && contact.b`},
+		{"Age", `contact.day <= ago("18y")`},
+		{"WindowedExists", `opened.within("90d").exists(e, e.s == "spring")`},
+		{"WindowedExistsNone", `opened.within("90d").exists(e, e.s == "winter")`},
+		{"WindowedCount", `opened.within("90d").filter(e, e.s == "spring").size() >= 3`},
+		{"Sequence", `opened.exists(x, bought.exists(y, y.time > x.time && y.time - x.time < duration("1h")))`},
+		{"Sum", `opened.within("30d").map(e, e.n).sum() > 500`},
+		{"CalendarWindow", `opened.within("6mo").exists(e, e.s == "winter")`},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			p, problems := env.Compile(c.source)
+			if p == nil {
+				b.Fatal(problems)
+			}
+			in := benchInput()
+			b.ReportAllocs()
+			for b.Loop() {
+				p.Eval(in)
+			}
+		})
+	}
+}
+
+func BenchmarkCompile(b *testing.B) {
+	env, err := expr.NewEnv(scopes()["segment"])
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		env.Compile(`contact.s == "ND" && opened.within("90d").exists(e, e.s == "spring")`)
+	}
+}

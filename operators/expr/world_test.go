@@ -1,0 +1,85 @@
+package expr_test
+
+import (
+	"time"
+
+	"github.com/weirstream/weir/operators/expr"
+	"github.com/weirstream/weir/state/row"
+)
+
+// The scopes of the tests: one of segments, one of triggers on rows, one of triggers on events.
+
+func typ(k row.Kind) row.Type { return row.Type{Kind: k} }
+
+func listOf(k row.Kind) row.Type { return row.Type{Kind: row.List, Elem: new(typ(k))} }
+
+var contactSchema = row.NewSchema("contact", []row.Field{
+	{Name: "s", Type: typ(row.String)},
+	{Name: "n", Type: typ(row.Int)},
+	{Name: "d", Type: typ(row.Double)},
+	{Name: "b", Type: typ(row.Bool)},
+	{Name: "t", Type: typ(row.Timestamp)},
+	{Name: "day", Type: row.Type{Kind: row.Timestamp, Date: true}},
+	{Name: "tags", Type: listOf(row.String)},
+	{Name: "nums", Type: listOf(row.Int)},
+	{Name: "times", Type: listOf(row.Timestamp)},
+	{Name: "zone", Type: typ(row.String)},
+})
+
+var openedSchema = row.NewSchema("opened", []row.Field{
+	{Name: "s", Type: typ(row.String)},
+	{Name: "n", Type: typ(row.Int)},
+	{Name: "d", Type: typ(row.Double)},
+	{Name: "b", Type: typ(row.Bool)},
+	{Name: "t", Type: typ(row.Timestamp)},
+})
+
+var boughtSchema = row.NewSchema("bought", []row.Field{
+	{Name: "s", Type: typ(row.String)},
+	{Name: "n", Type: typ(row.Int)},
+	{Name: "d", Type: typ(row.Double)},
+	{Name: "b", Type: typ(row.Bool)},
+	{Name: "t", Type: typ(row.Timestamp)},
+})
+
+// visitedSchema declares fields by the names of those that every event has; they hide them.
+var visitedSchema = row.NewSchema("visited", []row.Field{
+	{Name: "s", Type: typ(row.String)},
+	{Name: "n", Type: typ(row.Int)},
+	{Name: "d", Type: typ(row.Double)},
+	{Name: "b", Type: typ(row.Bool)},
+	{Name: "t", Type: typ(row.Timestamp)},
+	{Name: "time", Type: typ(row.Timestamp)},
+	{Name: "id", Type: typ(row.Int)},
+})
+
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
+
+// scopes returns the scopes by name.
+func scopes() map[string]expr.Scope {
+	kinds := func(a, b *expr.Period) []expr.EventKind {
+		return []expr.EventKind{
+			{Schema: openedSchema, Retention: a}, {Schema: boughtSchema, Retention: b}, {Schema: visitedSchema},
+		}
+	}
+	segments := []string{"customers", "board"}
+	return map[string]expr.Scope{
+		"segment":  {Audience: contactSchema, Segments: segments, Events: kinds(nil, &expr.Period{Duration: days(400)})},
+		"calendar": {Audience: contactSchema, Segments: segments, Events: kinds(&expr.Period{Months: 13}, nil)},
+		"change":   {Audience: contactSchema, Segments: segments, Events: kinds(nil, nil), Change: contactSchema},
+		"event":    {Audience: contactSchema, Segments: segments, Events: kinds(nil, nil), Event: openedSchema},
+	}
+}
+
+// at reads an instant.
+func at(s string) row.Instant { return row.At(timeOf(s)) }
+
+func timeOf(s string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		panic(err) // a test's own literal
+	}
+	return t
+}
+
+func instantValue(i row.Instant) row.Value { return row.OfTime(i.Time()) }
