@@ -22,20 +22,19 @@ type Batch struct {
 	status   map[string][]byte  // nil: taken back
 	ordinals map[string]ordinal // of subjects
 	next     map[string]uint64  // ordinals
-	changes  map[string][]byte  // of chunks
+	changes  map[string]*[]byte // of chunks
 	timers   map[int32]timerMove
 
-	key      []byte       // scratch
+	key      []byte       // scratch: the key of the fact
+	chunk    []byte       // scratch
 	old, new []Membership // scratch
 }
 
 // NewBatch returns an empty batch.
 func (s *Store) NewBatch() *Batch {
-	return &Batch{
-		store: s, batch: s.db.NewBatch(),
-		status: make(map[string][]byte), ordinals: make(map[string]ordinal), next: make(map[string]uint64),
-		changes: make(map[string][]byte), timers: make(map[int32]timerMove),
-	}
+	b := &Batch{store: s, batch: s.db.NewBatch()}
+	b.makeMaps()
+	return b
 }
 
 // Put applies a fact, and everything derived from it, to partition p. The same key may come several times; the
@@ -56,8 +55,8 @@ func (b *Batch) put(p int32, f Fact) error {
 	if err := b.store.alive(); err != nil {
 		return err
 	}
-	if p < 0 || p == math.MaxInt32 {
-		return fmt.Errorf("%d is not the number of a partition", p)
+	if err := checkPartition(p); err != nil {
+		return err
 	}
 	if f.Value != nil {
 		if _, err := open(f.Value); err != nil {
@@ -78,6 +77,13 @@ func (b *Batch) put(p int32, f Fact) error {
 		return b.batch.Delete(b.key, pebble.NoSync)
 	}
 	return b.batch.Set(b.key, f.Value, pebble.NoSync)
+}
+
+func checkPartition(p int32) error {
+	if p < 0 || p == math.MaxInt32 {
+		return fmt.Errorf("%d is not the number of a partition", p)
+	}
+	return nil
 }
 
 // checkKey refuses what is not a fact's key, as ParseKey does, without building strings. Of a status it returns
@@ -114,7 +120,14 @@ func (b *Batch) SetPosition(p int32, at Position) error {
 	if b.err != nil {
 		return b.err
 	}
-	if err := b.batch.Set(derivedKey(p, keyPosition), appendPosition(nil, at), pebble.NoSync); err != nil {
+	err := checkPartition(p)
+	if err == nil && at.Next < 0 {
+		err = errors.New("an offset can't be negative")
+	}
+	if err == nil {
+		err = b.batch.Set(derivedKey(p, keyPosition), appendPosition(nil, at), pebble.NoSync)
+	}
+	if err != nil {
 		b.err = fmt.Errorf("cannot set the position of partition %d: %w", p, err)
 	}
 	return b.err
@@ -153,7 +166,7 @@ func (b *Batch) finish() error {
 		errs = append(errs, b.batch.Set([]byte(key), appendOrdinal(nil, n), pebble.NoSync))
 	}
 	for key, changes := range b.changes {
-		errs = append(errs, b.batch.Merge([]byte(key), changes, pebble.NoSync))
+		errs = append(errs, b.batch.Merge([]byte(key), *changes, pebble.NoSync))
 	}
 	return errors.Join(errs...)
 }
@@ -163,9 +176,22 @@ func (b *Batch) Reset() {
 	// A batch that was never applied can't fail to close, and one that was has told its error.
 	_ = b.batch.Close()
 	b.batch, b.err = b.store.db.NewBatch(), nil
+	if len(b.status)+len(b.ordinals)+len(b.changes) > keepMax {
+		// Clearing takes time by the largest size that a map ever had.
+		b.makeMaps()
+		return
+	}
 	clear(b.status)
 	clear(b.ordinals)
 	clear(b.next)
 	clear(b.changes)
 	clear(b.timers)
+}
+
+// keepMax is the number of entries up to which maps are cleared to be used again.
+const keepMax = 20_000
+
+func (b *Batch) makeMaps() {
+	b.status, b.ordinals, b.next = make(map[string][]byte), make(map[string]ordinal), make(map[string]uint64)
+	b.changes, b.timers = make(map[string]*[]byte), make(map[int32]timerMove)
 }

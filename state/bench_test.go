@@ -95,7 +95,8 @@ func BenchmarkPut(b *testing.B) {
 	s := benchStore(b, 0)
 	for name, fact := range map[string]func(i int) Fact{
 		"row": func(i int) Fact {
-			return RowFact(contact, fmt.Sprint("c-", i%benchSubjects), row.Row{row.OfString("c"), row.OfInt(int64(i))}, row.Version{})
+			r := row.Row{row.OfString("c"), row.OfInt(int64(i))}
+			return RowFact(contact, fmt.Sprint("c-", i%benchSubjects), r, row.Version{})
 		},
 		"event": func(i int) Fact {
 			return EventFact("contact", fmt.Sprint("c-", i%benchSubjects), opened, openedAt(int64(i), uint64(i), "spring"))

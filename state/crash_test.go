@@ -102,20 +102,25 @@ func (r *crashRun) epoch() []entry {
 }
 
 func (r *crashRun) apply(s *Store, i int) {
+	if err := r.tryApply(s, r.epochs[i], i); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// tryApply applies the epoch of number n, from 0, in one batch.
+func (r *crashRun) tryApply(s *Store, epoch []entry, n int) error {
 	b := s.NewBatch()
-	for _, e := range r.epochs[i] {
+	for _, e := range epoch {
 		if err := b.Put(e.p, e.fact); err != nil {
-			r.t.Fatal(err)
+			return err
 		}
 	}
 	for p := range int32(modelPartitions) {
-		if err := b.SetPosition(p, Position{Next: int64(i + 1)}); err != nil {
-			r.t.Fatal(err)
+		if err := b.SetPosition(p, Position{Next: int64(n + 1)}); err != nil {
+			return err
 		}
 	}
-	if err := b.Commit(); err != nil {
-		r.t.Fatal(err)
-	}
+	return b.Commit()
 }
 
 // applied returns how many epochs the positions, which must agree, say were applied.

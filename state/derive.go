@@ -56,6 +56,8 @@ func (b *Batch) heldStatus() ([]byte, error) {
 // setMembers records each segment of which b.old and b.new say different things; both are ordered by segment.
 func (b *Batch) setMembers(p int32, table, id string) error {
 	i, j := 0, 0
+	var n uint32
+	known := false
 	for i < len(b.old) || j < len(b.new) {
 		var segment uint64
 		var was, is bool
@@ -73,12 +75,20 @@ func (b *Batch) setMembers(p int32, table, id string) error {
 		if was == is {
 			continue
 		}
-		n, err := b.ordinalOf(p, table, id)
-		if err != nil {
-			return err
+		if !known {
+			var err error
+			if n, err = b.ordinalOf(p, table, id); err != nil {
+				return err
+			}
+			known = true
 		}
-		key := chunkKey(p, segment, table, uint16(n/membership.ChunkSize))
-		b.changes[string(key)] = membership.AppendChange(b.changes[string(key)], uint16(n%membership.ChunkSize), is)
+		b.chunk = appendChunkKey(b.chunk[:0], p, segment, table, uint16(n/membership.ChunkSize))
+		changes := b.changes[string(b.chunk)]
+		if changes == nil {
+			changes = new([]byte)
+			b.changes[string(b.chunk)] = changes
+		}
+		*changes = membership.AppendChange(*changes, uint16(n%membership.ChunkSize), is)
 	}
 	return nil
 }

@@ -82,8 +82,9 @@ func idKey(p int32, table string, ordinal uint32) []byte {
 
 func nextKey(p int32, table string) []byte { return append(derivedKey(p, keyNext), table...) }
 
-func chunkKey(p int32, segment uint64, table string, chunk uint16) []byte {
-	return binary.BigEndian.AppendUint16(appendEscaped(segmentKey(p, segment), table), chunk)
+func appendChunkKey(dst []byte, p int32, segment uint64, table string, chunk uint16) []byte {
+	dst = binary.BigEndian.AppendUint64(append(appendPartition(dst, p), keyChunk), segment)
+	return binary.BigEndian.AppendUint16(appendEscaped(dst, table), chunk)
 }
 
 // segmentKey is the beginning of the keys of a segment's chunks.

@@ -164,7 +164,8 @@ func FuzzStatus(f *testing.F) {
 // FuzzFact reads hostile values of all kinds, and puts them into a store: nothing panics.
 func FuzzFact(f *testing.F) {
 	for _, fact := range []Fact{
-		TaskFact(Task{Clock: 1}), SourceFact(Source{Name: "a"}, 1), CounterFact(Counter{Kind: "segment", Name: "vip", Size: 3}),
+		TaskFact(Task{Clock: 1}), SourceFact(Source{Name: "a"}, 1),
+		CounterFact(Counter{Kind: "segment", Name: "vip", Size: 3}),
 		RowFact(contact, "c-1", row.Row{row.OfString("c-1"), row.OfInt(7)}, row.Version{Known: true, Lo: 5}),
 		StatusFact("contact", "c-1", []Membership{{Segment: 5, Member: true, Spell: 1, Since: 9, Until: 90}}),
 		EventFact("contact", "c-1", opened, &row.Event{ID: "e", Fields: row.Row{row.OfString("spring")}}),

@@ -12,7 +12,7 @@ import "github.com/weirstream/weir/state/row"
 // declared is skipped, a new one is null.
 type Layout struct {
 	Row    *row.Schema
-	Events []*row.Schema // the event kinds of the audience, in the order of catalog.Audience.Events; empty for other tables
+	Events []*row.Schema // the audience's event kinds, in the order of catalog.Audience.Events; empty for other tables
 }
 
 // Subject is a row with all that hangs on it, as the store holds it. A row of a table that is no audience has
@@ -80,6 +80,8 @@ type Counter struct {
 
 // Position is how far the store has applied a partition's changelog.
 type Position struct {
-	Next    int64       // the offset of the next changelog record to apply
-	Applied row.Instant // wall time of the last apply: state that is older than deletions are kept in the topic is not to be trusted
+	Next int64 // the offset of the next changelog record to apply
+	// Applied is the wall time of the last apply: state that is older than deletions are kept in the topic is not to
+	// be trusted.
+	Applied row.Instant
 }

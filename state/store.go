@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -25,7 +26,7 @@ const pebbleFormat = pebble.FormatMajorVersion(24)
 
 // Options are what can be set of a store. The zero Options are good for a worker with few partitions.
 type Options struct {
-	CacheBytes    int64        // for blocks read from disk and the memtables together; 0: 128 MiB; raised to a useful least
+	CacheBytes    int64        // for blocks read from disk and memtables; 0: 128 MiB; raised to a useful least
 	MemTableBytes int64        // of one memtable, 1 MiB to 1 GiB; 0: 32 MiB
 	Log           *slog.Logger // for faults of the disk; nil: slog.Default
 
@@ -74,11 +75,7 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	lock, err := pebble.LockDirectory(dir, fileSystem)
 	if err != nil {
-		var path *fs.PathError
-		if errors.As(err, &path) {
-			return nil, fmt.Errorf("cannot lock the state directory %s: %w", dir, err)
-		}
-		return nil, fmt.Errorf("the state directory %s %w", dir, ErrInUse)
+		return nil, lockError(dir, err)
 	}
 	s, err := openLocked(dir, o, fileSystem, lock)
 	if err != nil {
@@ -105,6 +102,18 @@ func openLocked(dir string, o Options, fileSystem vfs.FS, lock *pebble.Lock) (*S
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
+}
+
+// lockError tells apart that another has the lock and that there can't be one.
+func lockError(dir string, err error) error {
+	var path *fs.PathError
+	var number syscall.Errno
+	held := !errors.As(err, &number) || number == syscall.EAGAIN || number == syscall.EACCES
+	if errors.As(err, &path) || !held {
+		return fmt.Errorf("cannot lock the state directory %s: %w; it must be on a disk of this machine, "+
+			"and writable", dir, err)
+	}
+	return fmt.Errorf("the state directory %s %w", dir, ErrInUse)
 }
 
 func openError(dir string, err error) error {
@@ -281,7 +290,8 @@ func (s *Store) Partitions() ([]int32, error) {
 	if s.closed.Load() {
 		return nil, ErrClosed
 	}
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{spacePartition}, UpperBound: []byte{spacePartition + 1}})
+	prefix := []byte{spacePartition}
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the partitions of the state: %w", err)
 	}

@@ -92,7 +92,7 @@ func TestMergeIsAssociative(t *testing.T) {
 		for len(values) > 1 && rapid.Bool().Draw(t, "partly") {
 			from := rapid.IntRange(0, len(values)-1).Draw(t, "from")
 			to := rapid.IntRange(from+1, len(values)).Draw(t, "to")
-			folded := merge(t, values[from:to], from == 0)
+			folded := merge(t, values[from:to], from == 0 && rapid.Bool().Draw(t, "base known"))
 			values = append(append(append([][]byte{}, values[:from]...), folded), values[to:]...)
 		}
 		expectMembers(t, merge(t, values, true), want)
@@ -117,6 +117,25 @@ func TestChangesWithoutBaseStayChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	value, _, err := m.Finish(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectMembers(t, value, model{1: true, 2: true})
+}
+
+// A bitmap says everything, also where Pebble can't tell that nothing older is below it.
+func TestBitmapIsItsOwnBase(t *testing.T) {
+	m, err := membership.NewMerge(nil, fold(t, membership.AppendChange(nil, 1, true)))
+	if err == nil {
+		err = m.MergeNewer(membership.AppendChange(nil, 2, true))
+	}
+	if err == nil {
+		err = m.MergeOlder(membership.AppendChange(nil, 3, true))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, _, err := m.Finish(false)
 	if err != nil {
 		t.Fatal(err)
 	}
