@@ -80,6 +80,9 @@ func (t *Task) applyRow(c *Change, now row.Instant) error {
 	if g == nil {
 		return nil // a table that the catalog no longer has
 	}
+	if truncated, err := t.truncated(g, c.Version); err != nil || truncated {
+		return err
+	}
 	e, err := t.load(g, c.Key)
 	if err != nil {
 		return err
@@ -102,6 +105,7 @@ func (t *Task) applyRow(c *Change, now row.Instant) error {
 	}
 	if before.Same(after) && s.Known {
 		t.config.Counts.Unchanged.Add(1)
+		t.moveVersion(e, c.Version)
 		return nil
 	}
 	t.setRow(e, after, c)
@@ -129,6 +133,14 @@ func (t *Task) setRow(e *entry, r row.Row, c *Change) {
 	t.mark(e)
 }
 
+// moveVersion takes the position of an image that is the same as the held one: what is older than it is stale from now on.
+func (t *Task) moveVersion(e *entry, v row.Version) {
+	if v.Known && v != e.subject.Version {
+		e.subject.Version, e.rowChanged = v, true
+		t.mark(e)
+	}
+}
+
 func (t *Task) touchRow(g *group, before, after row.Row) {
 	if before == nil || after == nil {
 		g.segments.TouchAll()
@@ -144,11 +156,39 @@ func (t *Task) touchRow(g *group, before, after row.Row) {
 // truncatePage is how many ids of a truncated table are read at a time.
 const truncatePage = 1024
 
+// truncated tells whether an image of version v is older than the table's last truncation. A truncation stands in one
+// source partition; images that are older, and no longer count, may come after it by the others.
+func (t *Task) truncated(g *group, v row.Version) (bool, error) {
+	if !v.Known {
+		return false, nil
+	}
+	e, err := t.load(g, truncation)
+	if err != nil || !e.subject.Known || v.Against(e.subject.Version) != row.Older {
+		return false, err
+	}
+	t.topic.Stale.Add(1)
+	return true, nil
+}
+
+// truncation is the key, which no row has, under which the version of a table's last truncation is kept as that of a
+// deleted row.
+const truncation = ""
+
 // applyTruncate deletes every row of a table that is older than the truncation.
 func (t *Task) applyTruncate(c *Change, now row.Instant) error {
 	g := t.groups[c.Table]
 	if g == nil {
 		return nil
+	}
+	if old, err := t.truncated(g, c.Version); err != nil || old {
+		return err
+	}
+	if c.Version.Known {
+		e, err := t.load(g, truncation)
+		if err != nil {
+			return err
+		}
+		t.setRow(e, nil, c)
 	}
 	ids, err := t.idsOf(g)
 	if err != nil {
@@ -250,6 +290,13 @@ func (t *Task) applyErase(c *Change, now row.Instant) error {
 	}
 	t.epoch.flips = flips
 	t.epoch.facts = append(t.epoch.facts, state.RowTombstone(s.Table, s.ID), state.StatusFact(s.Table, s.ID, nil))
+	keys, err := t.store.Keys(t.partition, s.Table, s.ID)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys { // also events of kinds that the catalog no longer has
+		t.epoch.facts = append(t.epoch.facts, state.Fact{Key: key})
+	}
 	for kind, list := range s.Events {
 		for i := range list {
 			t.epoch.facts = append(t.epoch.facts,

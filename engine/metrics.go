@@ -12,7 +12,7 @@ func (t *Task) metrics(now row.Instant) {
 	if every <= 0 || clock == row.Earliest {
 		return
 	}
-	from := clock - clock%every
+	from := intervalStart(clock, every)
 	if now < from+every {
 		return
 	}
@@ -30,6 +30,15 @@ func (t *Task) metrics(now row.Instant) {
 	}
 }
 
+// intervalStart returns the last multiple of every that is not after at; instants before 1970 are negative.
+func intervalStart(at, every row.Instant) row.Instant {
+	rest := at % every
+	if rest < 0 {
+		rest += every
+	}
+	return at - rest
+}
+
 // nextMetrics returns when the present interval's figures are due; row.Never if there are none.
 func (t *Task) nextMetrics() row.Instant {
 	every := t.config.MetricsInterval
@@ -38,7 +47,7 @@ func (t *Task) nextMetrics() row.Instant {
 	}
 	for _, c := range t.counters {
 		if c.Entered != 0 || c.Left != 0 || c.Fired != 0 {
-			return t.fact.Clock - t.fact.Clock%every + every
+			return intervalStart(t.fact.Clock, every) + every
 		}
 	}
 	return row.Never

@@ -113,6 +113,7 @@ type drawer struct {
 	now     row.Instant
 	events  []move // so far, to be repeated by id
 	instant []row.Instant
+	edges   []string // the spans that the catalog names; all if it names none
 }
 
 func drawWorld(t *rapid.T) *world {
@@ -130,6 +131,14 @@ func drawWorld(t *rapid.T) *world {
 		d.w.triggers = append(d.w.triggers, d.trigger(fmt.Sprintf("t%d", i)))
 	}
 	d.w.catalog = d.w.text()
+	for _, span := range edges {
+		if strings.Contains(d.w.catalog, `"`+span+`"`) || strings.Contains(d.w.catalog, "retention: "+span+"\n") {
+			d.edges = append(d.edges, span)
+		}
+	}
+	if len(d.edges) == 0 {
+		d.edges = edges
+	}
 	for range 4 + d.pick(26) {
 		d.move()
 	}
@@ -326,7 +335,7 @@ func (d *drawer) later() row.Instant {
 		return d.now + row.Instant(time.Hour)*row.Instant(d.pick(24*40))
 	}
 	at := d.instant[d.pick(len(d.instant))]
-	edge := edgeOf(at, edges[d.pick(len(edges))]) + row.Instant(d.pick(3)-1)
+	edge := edgeOf(at, d.edges[d.pick(len(d.edges))]) + row.Instant(d.pick(3)-1)
 	if edge < d.now || edge > d.now+row.Instant(550*24*time.Hour) {
 		return d.now + row.Instant(d.pick(3))
 	}
@@ -402,8 +411,12 @@ const placeholder = "__debezium_unavailable_value"
 
 func (d *drawer) upsert(m *move) {
 	m.what, m.image = upsert, d.image(m.subject)
-	if n := d.lastImage(m.subject); n != nil && d.chance(4) {
-		m.image = n // the same image again
+	if n := d.lastImage(m.subject); n != nil && d.chance(2) {
+		// The same image again, or all the same but one field.
+		if changed := d.pick(len(n)); changed > 0 {
+			n[changed] = m.image[changed]
+		}
+		m.image = n
 	}
 	value := valuesOf(contactFields, m.image, d.w.debezium)
 	if !d.w.debezium {

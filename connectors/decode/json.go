@@ -45,9 +45,6 @@ func (d *Decoder) jsonRow(r *reader, rec *engine.Record, out []engine.Change) []
 	if problem != nil {
 		return d.bad(rec, out, field, problem.why)
 	}
-	if values[r.table.KeyField].IsNull() {
-		values[r.table.KeyField] = d.keyField(rec, r)
-	}
 	key, problem := keyOf(values[r.table.KeyField])
 	if problem != nil {
 		return d.bad(rec, out, r.place+": "+r.names[r.table.KeyField], problem.why)
@@ -57,20 +54,6 @@ func (d *Decoder) jsonRow(r *reader, rec *engine.Record, out []engine.Change) []
 	}
 	own(&change)
 	return append(out, change)
-}
-
-// keyField returns the value of a row's key field that the record's own key gives; null if it gives none. Topics that are
-// tables often have the key there only.
-func (d *Decoder) keyField(rec *engine.Record, r *reader) row.Value {
-	key, problem := d.recordKey(rec.Key, r)
-	switch {
-	case problem != nil || key == "":
-		return row.Value{}
-	case r.keyType.Kind == row.Int:
-		n, _ := whole([]byte(key))
-		return row.OfInt(n)
-	}
-	return row.OfString(key)
 }
 
 // values reads the fields of a row or an event from slots. If one can't be used, it is named in place.

@@ -24,6 +24,7 @@ type expectation struct {
 type attribute struct {
 	name    string
 	instant row.Instant // at, since, until, from and to; row.Never: the field is absent
+	text    string      // as it is written
 	value   any         // the others: as JSON
 	absent  bool
 }
@@ -71,6 +72,7 @@ func parseExpectation(line string, c *catalog.Catalog) (expectation, error) {
 		var value string
 		a.name, rest = cutToken(rest)
 		value, rest = cutToken(rest)
+		a.text = value
 		if err := a.parse(value); err != nil {
 			return e, err
 		}
@@ -145,16 +147,16 @@ func (a *attribute) met(o *output) bool {
 	if o.topic == "deadletter" {
 		switch a.name {
 		case "topic", "offset":
-			return o.headers["weir_source_"+a.name] == fmt.Sprint(a.value)
+			return o.headers["weir_source_"+a.name] == bare(a.text)
 		case "key":
-			return string(o.raw.Key) == fmt.Sprint(a.value)
+			return string(o.raw.Key) == bare(a.text)
 		case "value":
-			return string(o.raw.Value) == fmt.Sprint(a.value)
+			return string(o.raw.Value) == bare(a.text)
 		}
 		return a.name == "at" && o.raw.At == a.instant
 	}
 	if a.name == "ce_id" {
-		return o.headers["ce_id"] == fmt.Sprint(a.value)
+		return o.headers["ce_id"] == a.text
 	}
 	got, set := o.fields[a.name]
 	switch {

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/weirstream/weir/engine"
+	"github.com/weirstream/weir/state"
+	"github.com/weirstream/weir/state/row"
+)
+
+// faults are what the property must find, each within so many histories. They are planted beside the engine: in what it
+// is told, in its catalog alone, in what it restores, or in the model.
+var faults = []struct {
+	fault
+	within int
+}{
+	{fault{name: "timers never come due", clock: func(at row.Instant) (row.Instant, bool) { return at, false }}, 20},
+	{fault{name: "the clock stops one nanosecond early",
+		clock: func(at row.Instant) (row.Instant, bool) { return at - 1, true }}, 60},
+	{fault{name: "windows end one nanosecond late", change: func(c *engine.Change, _ *engine.Record) bool {
+		if c.Kind == engine.Occur {
+			c.Event.Time = row.OfTime(c.Event.Time.Time().Add(1))
+		}
+		return true
+	}}, 60},
+	{fault{name: "retention is ignored", catalog: without("retention: ")}, 150},
+	{fault{name: "ids of events are ignored", change: func(c *engine.Change, _ *engine.Record) bool {
+		c.Event.ID = ""
+		return true
+	}}, 150},
+	{fault{name: "records delivered twice count twice", record: func(n int, rec *engine.Record) {
+		rec.Offset = int64(n)
+	}}, 150},
+	{fault{name: "the image that comes last wins", change: func(c *engine.Change, _ *engine.Record) bool {
+		c.Version = row.Version{}
+		return true
+	}}, 60},
+	{fault{name: "rows of a snapshot are created", change: func(c *engine.Change, _ *engine.Record) bool {
+		c.Snapshot = false
+		return true
+	}}, 250},
+	{fault{name: "values that were not sent are null", change: func(c *engine.Change, _ *engine.Record) bool {
+		c.Keep = nil
+		return true
+	}}, 150},
+	{fault{name: "deleted rows stay", change: func(c *engine.Change, _ *engine.Record) bool {
+		return c.Kind != engine.Delete
+	}}, 60},
+	{fault{name: "late events are dropped", change: func(c *engine.Change, rec *engine.Record) bool {
+		return c.Kind != engine.Occur || !c.Event.Time.Time().Before(rec.Time.Time())
+	}}, 60},
+	{fault{name: "triggers see what was before", model: func(m *model) { m.whenFirst = true }}, 60},
+	{fault{name: "!= leaves out null", catalog: replaced(` != "a"`, ` in ["b", "c"]`)}, 150},
+	{fault{name: "> is read as >=", catalog: replaced("e.time > ", "e.time >= ")}, 250},
+	{fault{name: "a month is thirty days", catalog: replaced(`"1mo"`, `"30d"`)}, 150},
+	{fault{name: "fields limit nothing", catalog: replaced(", fields: [s]", "")}, 150},
+	{fault{name: "leaving fires as entering does", catalog: replaced("actions: [enter]", "actions: [leave]")}, 150},
+	{fault{name: "a restore loses the first fact", restore: func(fs []state.Fact) []state.Fact {
+		return fs[min(1, len(fs)):]
+	}}, 60},
+	{fault{name: "a restore loses the last fact", restore: func(fs []state.Fact) []state.Fact {
+		return fs[:max(0, len(fs)-1)]
+	}}, 60},
+}
+
+func replaced(old, with string) func(string) string {
+	return func(text string) string { return strings.ReplaceAll(text, old, with) }
+}
+
+// without drops the lines that start with a prefix.
+func without(prefix string) func(string) string {
+	return func(text string) string {
+		var kept []string
+		for _, line := range strings.Split(text, "\n") {
+			if !strings.HasPrefix(line, prefix) {
+				kept = append(kept, line)
+			}
+		}
+		return strings.Join(kept, "\n")
+	}
+}
+
+// TestPropertyFindsPlantedFaults shows that TestProperty can fail: each planted fault is found within its number of
+// histories. The seeds are fixed, so that the test always does the same.
+func TestPropertyFindsPlantedFaults(t *testing.T) {
+	generator := rapid.Custom(drawWorld)
+	var worlds []*world
+	for _, f := range faults {
+		t.Run(f.name, func(t *testing.T) {
+			for seed := range f.within {
+				if seed == len(worlds) {
+					worlds = append(worlds, generator.Example(seed))
+				}
+				err := worlds[seed].check(f.fault)
+				if err == nil || errors.Is(err, errUnfit) {
+					continue
+				}
+				why, _, _ := strings.Cut(err.Error(), "\n")
+				t.Logf("found by history %d: %s", seed, why)
+				return
+			}
+			t.Errorf("not found by %d histories", f.within)
+		})
+	}
+}
