@@ -136,6 +136,9 @@ const (
 )
 
 func minusTime(now row.Instant, a, b val, u row.Instant) val {
+	if sec := a.n - b.n; a.slope|b.slope == 0 && sec < sureSecs && sec > -sureSecs {
+		return val{k: kDur, n: sec*second + int64(a.nanos-b.nanos), until: u}
+	}
 	m, bound := add(now, a.motion(), b.motion(), -1)
 	u = min(u, bound)
 	sure, bound := within(now, m, span{-sureSecs, 0}, span{sureSecs, 0})

@@ -1,6 +1,7 @@
 package expr_test
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -68,4 +69,54 @@ func BenchmarkCompile(b *testing.B) {
 	for b.Loop() {
 		env.Compile(`contact.s == "ND" && opened.within("90d").exists(e, e.s == "spring")`)
 	}
+}
+
+// TestAllocations sees that the common conditions are evaluated without allocating.
+func TestAllocations(t *testing.T) {
+	env, err := expr.NewEnv(scopes()["segment"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range []string{
+		`contact.s == "ND" && contact.n > 5 && contact.d >= 100.0 && contact.b`,
+		`contact.day <= ago("18y") && now - contact.t > duration("24h") && "vip" in contact.tags`,
+		`opened.within("90d").exists(e, e.s == "spring") && !bought.within("6mo").exists(e, e.s == "winter")`,
+		`opened.within("90d").last().s == "autumn" && now.getHours() >= 9`,
+	} {
+		p, problems := env.Compile(source)
+		if p == nil {
+			t.Fatal(problems)
+		}
+		in := benchInput()
+		if n := testing.AllocsPerRun(100, func() { p.Eval(in) }); n > 0 {
+			t.Errorf("%s: %v allocations", source, n)
+		}
+	}
+}
+
+// TestConcurrent evaluates one program at once on different subjects; the race detector looks on.
+func TestConcurrent(t *testing.T) {
+	env, err := expr.NewEnv(scopes()["segment"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := `now.getMonth() == 5 && opened.within("90d").exists(e,
+		e.n == contact.n && e.time.getHours(contact.zone) >= 0)`
+	p, problems := env.Compile(source)
+	if p == nil {
+		t.Fatal(problems)
+	}
+	var wg sync.WaitGroup
+	for n := range int64(8) {
+		wg.Go(func() {
+			in := benchInput()
+			in.Subject[1], in.Subject[9] = row.OfInt(n*20), row.OfString("Europe/Berlin")
+			for range 50 {
+				if got, _ := p.Eval(in); (got == expr.True) != (n >= 1 && n <= 4) {
+					t.Errorf("n %d: %v", n*20, got)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

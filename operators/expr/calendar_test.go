@@ -84,7 +84,7 @@ func TestParsePeriod(t *testing.T) {
 	for text, want := range map[string]Period{
 		"15m": {Duration: 15 * time.Minute}, "12h": {Duration: 12 * time.Hour}, "90d": {Duration: 90 * 24 * time.Hour},
 		"2w": {Duration: 14 * 24 * time.Hour}, "6mo": {Months: 6}, "5y": {Months: 60}, "1000y": {Months: 12000},
-		"100000d": {Duration: 100_000 * 24 * time.Hour},
+		"30s": {Duration: 30 * time.Second}, "100000d": {Duration: 100_000 * 24 * time.Hour},
 	} {
 		got, err := ParsePeriod(text)
 		if err != nil || got != want {
@@ -95,7 +95,8 @@ func TestParsePeriod(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"", "d", "90", "9q", "-1d", "0d", "1.5d", "90 d", "1001y", "100001d", "99999999999999999999d", "1D", "1min", "12001mo",
+		"", "d", "90", "9q", "-1d", "0d", "1.5d", "90 d", "1001y", "100001d", "99999999999999999999d", "1D", "1min",
+		"12001mo",
 	} {
 		if p, err := ParsePeriod(text); err == nil {
 			t.Errorf("%q is read as %v", text, p)

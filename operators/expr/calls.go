@@ -46,6 +46,7 @@ func (c *compiler) call(e ast.Expr) node {
 	var args []node
 	loose, stepped, moving := c.loose, false, 0
 	for _, arg := range operands(e) {
+		c.direct = isComparison(name) && c.isAudience(arg)
 		n := c.compile(arg)
 		stepped = stepped || n.stepped
 		if n.moves {
@@ -63,7 +64,7 @@ func (c *compiler) call(e ast.Expr) node {
 	if n.constant || !foldable(name) || len(c.problems) > 0 {
 		return n
 	}
-	return fold1(n, args)
+	return folded(n, args)
 }
 
 // isComparison tells whether name is that of an operator that compares.
@@ -85,7 +86,7 @@ func foldable(name string) bool {
 // function compiles a call whose operands are compiled.
 func (c *compiler) function(e ast.Expr, name string, args []node) node {
 	if rels, ok := orderings[name]; ok {
-		return c.ordering(e, args[0], args[1], rels)
+		return ordering(args[0], args[1], rels)
 	}
 	switch name {
 	case operators.LogicalNot:
@@ -164,13 +165,13 @@ func junction(in *Input, f *frame, terms []condFn, decisive Truth) (Truth, row.I
 	failed, until := false, never
 	for _, term := range terms {
 		t, u := term(in, f)
-		switch {
-		case t == decisive:
+		switch t {
+		case decisive:
 			if u == never {
 				return decisive, never
 			}
 			decided, decidedUntil = true, max(decidedUntil, u)
-		case t == Error:
+		case Error:
 			failed = true
 		}
 		until = min(until, u)

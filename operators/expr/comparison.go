@@ -16,7 +16,7 @@ func isObject(t *cel.Type) bool {
 }
 
 // ordering compiles <, <=, > and >=.
-func (c *compiler) ordering(e ast.Expr, a, b node, rels relations) node {
+func ordering(a, b node, rels relations) node {
 	n := node{fails: a.condFails() || b.condFails()}
 	if cond, ok := wholeNumbers(a, b, rels); ok {
 		n.cond = cond

@@ -31,6 +31,8 @@ type node struct {
 	seq   *seq                    // a list that can be iterated without being built
 	size  *seq                    // it is the size of this list
 	steps *steps                  // it is a moving value rounded to whole numbers
+
+	trigger bool // it is the event that a trigger fires on
 }
 
 // fieldRef finds a field, nil if its object is not there: of an object that does not change with the time.
@@ -53,7 +55,6 @@ type variable struct {
 type compiler struct {
 	env      *Env
 	ast      *ast.AST
-	source   string
 	vars     []variable
 	slots    int
 	problems []Problem
@@ -61,6 +62,7 @@ type compiler struct {
 	events   map[int]bool
 	segments map[int]bool
 	clock    bool
+	direct   bool // the audience row is named for one field, or to compare it with null
 	loose    int  // how many times a variable was named whose value may change with the time
 	looks    bool // some part looks ahead
 }
@@ -141,8 +143,8 @@ func constantNode(v val) node {
 	}
 }
 
-// fold1 evaluates n once if all that it is made of is constant.
-func fold1(n node, of []node) node {
+// folded evaluates n once if all that it is made of is constant.
+func folded(n node, of []node) node {
 	for i := range of {
 		if !of[i].constant {
 			return n
@@ -246,6 +248,12 @@ func (c *compiler) ident(e ast.Expr) node {
 		c.clock = true
 		return node{eval: evalNow, moves: true}
 	case s.Audience != nil && name == s.Audience.Name:
+		if !c.direct { // as a value it may be read by any name
+			for i := range s.Audience.Fields {
+				c.fields[i] = true
+			}
+		}
+		c.direct = false
 		n := rowNode(func(in *Input) *row.Row { return &in.Subject })
 		n.row = func(in *Input) row.Row { return in.Subject }
 		return n
@@ -263,7 +271,7 @@ func (c *compiler) ident(e ast.Expr) node {
 				return val{k: kNull, until: never}
 			}
 			return val{k: kObj, ref: in.Event, until: never}
-		}, nullable: true}
+		}, nullable: true, trigger: true}
 	}
 	for i := range s.Segments {
 		if name == front.SegmentVariable(i) {
@@ -311,129 +319,6 @@ func (c *compiler) segment(i int) node {
 		}
 		return truthOf(member), until
 	}}
-}
-
-// selection compiles x.f and has(x.f).
-func (c *compiler) selection(e ast.Expr) node {
-	s := e.AsSelect()
-	of := c.compile(s.Operand())
-	t := c.typ(s.Operand())
-	if t == nil || t.Kind() != types.StructKind {
-		return c.problem(e, "", "%s has no fields", typeName(t))
-	}
-	schema, event, ok := c.env.front.Object(t.TypeName())
-	if !ok {
-		return c.problem(e, "", "%s has no fields", typeName(t))
-	}
-	index, declared := schema.Field(s.FieldName())
-	if !declared && !event {
-		return c.problem(e, "", "links to other tables are not evaluated by this version: %q", s.FieldName())
-	}
-	if a := c.env.scope.Audience; declared && !event && s.Operand().Kind() == ast.IdentKind &&
-		a != nil && s.Operand().AsIdent() == a.Name && !c.isVariable(a.Name) {
-		c.fields[index] = true
-	}
-	get := c.getter(of, index, declared, s.FieldName())
-	if s.IsTestOnly() {
-		get.fails, get.nullable = of.fails, false
-		return has(of.eval, get.eval, get)
-	}
-	return get
-}
-
-func (c *compiler) isVariable(name string) bool {
-	return slices.ContainsFunc(c.vars, func(v variable) bool { return v.name == name })
-}
-
-func has(of, get evalFn, n node) node {
-	n.field, n.eval = nil, nil
-	n.cond = func(in *Input, f *frame) (Truth, row.Instant) {
-		o := of(in, f)
-		switch o.k {
-		case kErr:
-			return Error, o.until
-		case kNull:
-			return False, o.until
-		}
-		v := get(in, f)
-		return truthOf(v.k != kNull), v.until
-	}
-	return n
-}
-
-// getter reads a field of an object: of a null it is an error.
-func (c *compiler) getter(of node, index int, declared bool, name string) node {
-	n := node{fails: of.fails || of.nullable, nullable: true, field: fieldOf(of, index, declared, name)}
-	eval := of.eval
-	if !declared {
-		n.nullable = name == front.EventID
-		n.eval = func(in *Input, f *frame) val {
-			o := eval(in, f)
-			e, ok := o.ref.(*row.Event)
-			if !ok {
-				return errUntil(o.until)
-			}
-			if name == front.EventTime {
-				return ofField(&e.Time, o.until)
-			}
-			if e.ID == "" {
-				return val{k: kNull, until: o.until}
-			}
-			return val{k: kString, s: e.ID, until: o.until}
-		}
-		return n
-	}
-	n.eval = func(in *Input, f *frame) val {
-		o := eval(in, f)
-		var fields row.Row
-		switch r := o.ref.(type) {
-		case *row.Row:
-			fields = *r
-		case *row.Event:
-			fields = r.Fields
-		default:
-			return errUntil(o.until)
-		}
-		if index >= len(fields) {
-			return val{k: kNull, until: o.until}
-		}
-		return ofField(&fields[index], o.until)
-	}
-	return n
-}
-
-// absent is the field that a row is too short for.
-var absent row.Value
-
-// fieldOf finds a field directly, where its object is a row of the input or an event in a macro.
-func fieldOf(of node, index int, declared bool, name string) fieldRef {
-	switch {
-	case of.row != nil:
-		get := of.row
-		return func(in *Input, _ *frame) *row.Value {
-			r := get(in)
-			switch {
-			case r == nil:
-				return nil
-			case index >= len(r):
-				return &absent
-			}
-			return &r[index]
-		}
-	case of.event != nil && declared:
-		slot := *of.event
-		return func(_ *Input, f *frame) *row.Value {
-			e := f.vars[slot].ref.(*row.Event)
-			if index >= len(e.Fields) {
-				return &absent
-			}
-			return &e.Fields[index]
-		}
-	case of.event != nil && name == front.EventTime:
-		slot := *of.event
-		return func(_ *Input, f *frame) *row.Value { return &f.vars[slot].ref.(*row.Event).Time }
-	}
-	return nil
 }
 
 func (c *compiler) listLiteral(e ast.Expr) node {

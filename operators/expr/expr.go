@@ -45,9 +45,9 @@ const (
 // Input is everything that one evaluation reads. Rows, events and lists are only read.
 type Input struct {
 	Now           row.Instant
-	Subject       row.Row                                      // the audience row; nil if there is none (its fields are then errors, as of null)
+	Subject       row.Row                                      // the audience row; nil: none, its fields are errors
 	Events        [][]row.Event                                // by Scope.Events; each list ordered by time, then arrival
-	Segment       func(i int) (member bool, until row.Instant) // membership of Scope.Segments[i] and how long it holds at least
+	Segment       func(i int) (member bool, until row.Instant) // of Scope.Segments[i], and how long it holds at least
 	Before, After row.Row                                      // Scope.Change: nil is null
 	Event         *row.Event                                   // Scope.Event
 }

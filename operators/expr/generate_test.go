@@ -129,6 +129,7 @@ func (g *source) boolAtom(depth int) string {
 func (g *source) object() string {
 	choices := []string{
 		"contact", "contact", "opened.first()", "opened.last()", `bought.within("90d").last()`, "visited[0]", "bought[1]",
+		"contact", "[contact][0]", "(contact.b ? contact : contact)",
 	}
 	if g.scope == "change" {
 		choices = append(choices, "before", "after")

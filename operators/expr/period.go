@@ -22,7 +22,7 @@ const (
 	maxMonths = 1000 * 12
 )
 
-// ParsePeriod reads "15m", "12h", "90d", "2w", "6mo", "5y": a whole positive number and a unit. Exact periods
+// ParsePeriod reads "30s", "15m", "12h", "90d", "2w", "6mo", "5y": a whole positive number and a unit. Exact periods
 // reach 100000 days, calendar ones 1000 years.
 func ParsePeriod(s string) (Period, error) {
 	digits := 0

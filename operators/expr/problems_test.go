@@ -87,14 +87,18 @@ func TestLarge(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := tableInput().input(at("2026-03-01T12:00:00Z"))
+	doubled := `["ab"]` + strings.Repeat(".map(x, x + x)", 50) + `[0]`
+	replaced := `["aa"]` + strings.Repeat(`.map(x, x.replace("a", "aaaaaaaaaa"))`, 20)
+	macros := strings.Repeat("visited.exists(x, x.b && ", 30) + "x.b" + strings.Repeat(")", 30)
 	for name, source := range map[string]string{
 		"a chain of ||":   `contact.n == 7` + strings.Repeat(` || contact.n == 1`, 300),
 		"a long list":     `contact.s in ["ND"` + strings.Repeat(`, "x"`, 2_000) + `]`,
 		"a chain of &&":   `contact.s == "ND"` + strings.Repeat(` && contact.n < 100`, 300),
+		"nested macros":   "contact.b || " + macros,
 		"sane nesting":    strings.Repeat("(", 20) + "contact.b" + strings.Repeat(")", 20),
 		"nested ternary":  strings.Repeat("contact.n == 1 ? false : ", 20) + "contact.b",
-		"a doubled text":  `!(["ab"]` + strings.Repeat(".map(x, x + x)", 50) + `[0] == "" || contact.b == false)` + ` || contact.b`,
-		"a replaced text": `["aa"]` + strings.Repeat(`.map(x, x.replace("a", "aaaaaaaaaa"))`, 20) + `.size() == 0 || contact.b`,
+		"a doubled text":  doubled + ` == "" || contact.b`,
+		"a replaced text": replaced + `.size() == 0 || contact.b`,
 	} {
 		program, problems := env.Compile(source)
 		if program == nil {

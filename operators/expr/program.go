@@ -68,7 +68,7 @@ func (e *Env) Compile(source string) (*Program, []Problem) {
 		return nil, e.celProblems(errs)
 	}
 	c := &compiler{
-		env: e, ast: checked.NativeRep(), source: source,
+		env: e, ast: checked.NativeRep(),
 		fields: map[int]bool{}, events: map[int]bool{}, segments: map[int]bool{},
 	}
 	root := c.compile(c.ast.Expr())

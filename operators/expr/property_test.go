@@ -255,7 +255,7 @@ func (d *data) probes(now, until row.Instant) []row.Instant {
 		add(row.At(day.AddDate(0, 0, i)))
 		add(row.At(day.AddDate(0, i, -day.Day()+1)))
 		add(row.At(now.Time().Truncate(time.Hour).Add(time.Duration(i) * time.Hour)))
-		add(row.At(day.AddDate(0, 0, i).Add(time.Duration(now.Time().Sub(day)))))
+		add(row.At(day.AddDate(0, 0, i).Add(now.Time().Sub(day))))
 	}
 	for _, ss := range d.switches {
 		for _, s := range ss {
@@ -291,6 +291,39 @@ func check(
 			break
 		}
 		now = until
+	}
+	return ""
+}
+
+// checkReads changes all that p says it does not read and sees that nothing changes.
+func checkReads(p *expr.Program, d *data, now row.Instant) string {
+	reads := p.Reads()
+	before := d.input(now)
+	after := d.input(now)
+	after.Subject, after.Events = slices.Clone(before.Subject), slices.Clone(before.Events)
+	for i := range after.Subject {
+		if !slices.Contains(reads.Fields, i) {
+			after.Subject[i] = row.OfString("changed")
+		}
+	}
+	for i := range after.Events {
+		if !slices.Contains(reads.Events, i) {
+			after.Events[i] = nil
+		}
+	}
+	segment := before.Segment
+	after.Segment = func(i int) (bool, row.Instant) {
+		member, until := segment(i)
+		return member == slices.Contains(reads.Segments, i), until
+	}
+	truth, until := p.Eval(before)
+	truth2, until2 := p.Eval(after)
+	if truth != truth2 || until != until2 {
+		return fmt.Sprintf("%v until %v becomes %v until %v by what it does not read: %v",
+			truth, until, truth2, until2, reads)
+	}
+	if !reads.Clock && len(reads.Segments) == 0 && until != row.Never {
+		return fmt.Sprintf("it does not read the clock, but holds only until %v", until)
 	}
 	return ""
 }
@@ -331,6 +364,9 @@ func property(t *rapid.T, ps []pair, m mutant, refused *int) string {
 	d := drawData(t, now, p.scope)
 	sample := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "probe") }
 	fault := check(eval, condition, d, now, sample)
+	if fault == "" && m.result == nil {
+		fault = checkReads(program, d, now)
+	}
 	if fault == "" {
 		return ""
 	}

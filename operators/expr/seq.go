@@ -96,51 +96,6 @@ func (s *seq) open(in *Input, f *frame) cursor {
 	return c
 }
 
-// gone tells whether an event of time t has left a window of s for good.
-func (s *seq) gone(now row.Instant, t row.Value) bool {
-	if s.retention != nil {
-		if still, u := newerThan(now, *s.retention, t); !still && u == never {
-			return true
-		}
-	}
-	for i := range s.heads {
-		if still, u := newerThan(now, s.stages[i].period, t); !still && u == never {
-			return true
-		}
-	}
-	return false
-}
-
-// windowSlack is how much longer than its period a window keeps an event: 0, but for a test that plants a fault.
-var windowSlack row.Instant
-
-// newerThan tells whether t is later than now minus p, and until when that stays so.
-func newerThan(now row.Instant, p Period, t row.Value) (bool, row.Instant) {
-	if p.Months == 0 {
-		if at := row.Clamp(t.Int, t.Nanos); at != row.Never && at != row.Earliest {
-			if leaves := later(at, uint64(p.Duration)) + windowSlack; leaves > now {
-				return true, leaves
-			}
-			return false, never
-		}
-	}
-	edge := p.Before(now)
-	m := motion{at: span{edge.Int, edge.Nanos}, slope: 1, months: -p.Months}
-	return compare(now, m, fixed(span{t.Int, t.Nanos}), less)
-}
-
-// inWindow tells whether t is later than now minus p and not later than now, and until when that stays so.
-func inWindow(now row.Instant, p Period, t row.Value) (Truth, row.Instant) {
-	newer, u := newerThan(now, p, t)
-	if !newer {
-		return False, u // it may come back, at the end of a month
-	}
-	if at := row.Clamp(t.Int, t.Nanos); at > now {
-		return False, at
-	}
-	return True, u
-}
-
 // both is the presence of an element after a further stage: p so far, q by the stage. pFails tells that p can
 // become Error, which q does not hide.
 func both(p Truth, u row.Instant, q Truth, w row.Instant, pFails bool) (Truth, row.Instant) {
@@ -316,68 +271,6 @@ func (t Truth) not() Truth {
 		return True
 	}
 	return Error
-}
-
-// count tells whether the number of elements for which pred holds (all, if pred is nil) stands to k in rels, and
-// until when. predFails tells that pred can be an error, which makes the whole an error.
-func (s *seq) count(in *Input, f *frame, slot int, pred condFn, predFails bool, k int64, rels relations) (
-	Truth, row.Instant,
-) {
-	c := s.open(in, f)
-	if c.failed {
-		return Error, c.until
-	}
-	var leaveBuf, enterBuf [16]row.Instant
-	leave, enter := leaveBuf[:0], enterBuf[:0]
-	failed, failUntil, bound, n := false, row.Earliest, never, int64(0)
-	for i := c.n - 1; i >= c.from; i-- {
-		el, p, u := s.element(in, f, &c, i)
-		if pred != nil && (p == True || p == False && u != never) {
-			f.vars[slot] = el
-			q, w := pred(in, f)
-			p, u = both(p, u, q, w, s.fails)
-		}
-		switch {
-		case p == Error:
-			failed, failUntil = true, max(failUntil, u)
-		case p == True:
-			n++
-			leave = append(leave, u)
-		case u != never:
-			enter = append(enter, u)
-		}
-		bound = min(bound, u)
-	}
-	if failed {
-		return Error, min(failUntil, c.until)
-	}
-	truth := rels.has(cmp(n, k))
-	until := min(c.until, nth(enter, toChange(n, k, 1, rels, truth)), nth(leave, toChange(n, k, -1, rels, truth)))
-	if s.fails || predFails {
-		until = min(until, bound)
-	}
-	return truthOf(truth), until
-}
-
-// toChange returns how many more (or, with direction -1, fewer) than n there must be at least for "n stands to k in
-// rels" not to be truth; 0 if no number does it.
-func toChange(n, k, direction int64, rels relations, truth bool) int {
-	far := (k - n) * direction
-	for _, d := range []int64{1, far, far + 1} {
-		if d >= 1 && d < 1<<31 && rels.has(cmp(n+d*direction, k)) != truth {
-			return int(d)
-		}
-	}
-	return 0
-}
-
-// nth returns the instant by which n of at have come; Never if there are not so many, or n is 0.
-func nth(at []row.Instant, n int) row.Instant {
-	if n == 0 || n > len(at) {
-		return never
-	}
-	slices.Sort(at)
-	return at[n-1]
 }
 
 // size returns the number of elements.

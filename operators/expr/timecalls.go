@@ -235,11 +235,11 @@ func (c *compiler) general(e ast.Expr, name string, args []node) node {
 
 // tooLarge tells whether a function that can multiply the size of its arguments would make a string beyond maxSize.
 func tooLarge(name string, args []val) bool {
-	switch {
-	case name == "replace":
+	switch name {
+	case "replace":
 		text, old, with := args[0].s, args[1].s, args[2].s
 		return len(text)+strings.Count(text, old)*len(with) > maxSize
-	case name == "join":
+	case "join":
 		size := 0
 		for i := range args[0].size() {
 			e := args[0].at(i)

@@ -81,5 +81,3 @@ func timeOf(s string) time.Time {
 	}
 	return t
 }
-
-func instantValue(i row.Instant) row.Value { return row.OfTime(i.Time()) }

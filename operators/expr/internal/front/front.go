@@ -20,7 +20,8 @@ import (
 // Limits on one expression: beyond them it is refused, whatever it says.
 const (
 	maxCodePoints = 20_000
-	maxDepth      = 60
+	maxDepth      = 100 // of parentheses, calls and macros within each other
+	maxHeight     = 300 // of the tree, in which a chain of + is deep too
 	maxNodes      = 5_000
 )
 
@@ -64,7 +65,7 @@ func New(s Scope, access Access, functions ...cel.EnvOption) (*Env, error) {
 		cel.EnableHiddenAccumulatorName(true),
 		cel.ParserExpressionSizeLimit(maxCodePoints),
 		cel.ParserRecursionLimit(maxDepth),
-		cel.ExpressionNestingDepthLimit(maxDepth),
+		cel.ExpressionNestingDepthLimit(maxHeight),
 		cel.ExpressionNodeLimit(maxNodes),
 		ext.Strings(ext.StringsVersion(5)),
 		func(env *cel.Env) (*cel.Env, error) {
@@ -129,13 +130,11 @@ func (e *Env) variables() ([]cel.EnvOption, error) {
 // SegmentVariable is the name of the variable that stands for membership of Scope.Segments[i].
 func SegmentVariable(i int) string { return fmt.Sprintf("%s%d", SegmentPrefix, i) }
 
-// Names returns all that s lets an expression name by itself, for hints.
+// Names returns all that the scope lets an expression name by itself, for hints.
 func (e *Env) Names() []string {
 	names := []string{Now}
-	for _, s := range []*row.Schema{e.Scope.Audience, e.Scope.Event} {
-		if s != nil && s == e.Scope.Audience {
-			names = append(names, s.Name)
-		}
+	if s := e.Scope.Audience; s != nil {
+		names = append(names, s.Name)
 	}
 	if e.Scope.Change != nil {
 		names = append(names, Before, After)

@@ -1,0 +1,148 @@
+package expr
+
+import (
+	"slices"
+
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/types"
+
+	"github.com/weirstream/weir/operators/expr/internal/front"
+	"github.com/weirstream/weir/state/row"
+)
+
+// selection compiles x.f and has(x.f).
+func (c *compiler) selection(e ast.Expr) node {
+	s := e.AsSelect()
+	audience := c.isAudience(s.Operand())
+	c.direct = audience
+	of := c.compile(s.Operand())
+	t := c.typ(s.Operand())
+	if t == nil || t.Kind() != types.StructKind {
+		return c.problem(e, "", "%s has no fields", typeName(t))
+	}
+	schema, event, ok := c.env.front.Object(t.TypeName())
+	if !ok {
+		return c.problem(e, "", "%s has no fields", typeName(t))
+	}
+	index, declared := schema.Field(s.FieldName())
+	if !declared && !event {
+		return c.problem(e, "", "links to other tables are not evaluated by this version: %q", s.FieldName())
+	}
+	if audience && declared {
+		c.fields[index] = true
+	}
+	get := c.getter(of, index, declared, s.FieldName())
+	if s.IsTestOnly() {
+		get.fails, get.nullable = of.fails, false
+		return has(of.eval, get.eval, get)
+	}
+	return get
+}
+
+// isAudience tells whether e names the audience row.
+func (c *compiler) isAudience(e ast.Expr) bool {
+	a := c.env.scope.Audience
+	return a != nil && e.Kind() == ast.IdentKind && e.AsIdent() == a.Name &&
+		!slices.ContainsFunc(c.vars, func(v variable) bool { return v.name == a.Name })
+}
+
+func has(of, get evalFn, n node) node {
+	n.field, n.eval = nil, nil
+	n.cond = func(in *Input, f *frame) (Truth, row.Instant) {
+		o := of(in, f)
+		switch o.k {
+		case kErr:
+			return Error, o.until
+		case kNull:
+			return False, o.until
+		}
+		v := get(in, f)
+		return truthOf(v.k != kNull), v.until
+	}
+	return n
+}
+
+// getter reads a field of an object: of a null it is an error.
+func (c *compiler) getter(of node, index int, declared bool, name string) node {
+	n := node{fails: of.fails || of.nullable, nullable: true, field: fieldOf(of, index, declared, name)}
+	eval := of.eval
+	if !declared {
+		n.nullable = name == front.EventID
+		n.eval = func(in *Input, f *frame) val {
+			o := eval(in, f)
+			e, ok := o.ref.(*row.Event)
+			if !ok {
+				return errUntil(o.until)
+			}
+			if name == front.EventTime {
+				return ofField(&e.Time, o.until)
+			}
+			if e.ID == "" {
+				return val{k: kNull, until: o.until}
+			}
+			return val{k: kString, s: e.ID, until: o.until}
+		}
+		return n
+	}
+	n.eval = func(in *Input, f *frame) val {
+		o := eval(in, f)
+		var fields row.Row
+		switch r := o.ref.(type) {
+		case *row.Row:
+			fields = *r
+		case *row.Event:
+			fields = r.Fields
+		default:
+			return errUntil(o.until)
+		}
+		if index >= len(fields) {
+			return val{k: kNull, until: o.until}
+		}
+		return ofField(&fields[index], o.until)
+	}
+	return n
+}
+
+// absent is the field that a row is too short for.
+var absent row.Value
+
+// fieldOf finds a field directly, where its object is a row of the input or an event in a macro.
+func fieldOf(of node, index int, declared bool, name string) fieldRef {
+	switch {
+	case of.row != nil:
+		get := of.row
+		return func(in *Input, _ *frame) *row.Value {
+			r := get(in)
+			switch {
+			case r == nil:
+				return nil
+			case index >= len(r):
+				return &absent
+			}
+			return &r[index]
+		}
+	case of.trigger && declared:
+		return func(in *Input, _ *frame) *row.Value {
+			switch {
+			case in.Event == nil:
+				return nil
+			case index >= len(in.Event.Fields):
+				return &absent
+			}
+			return &in.Event.Fields[index]
+		}
+	case of.event != nil && declared:
+		slot := *of.event
+		return func(_ *Input, f *frame) *row.Value {
+			e := f.vars[slot].ref.(*row.Event)
+			if index >= len(e.Fields) {
+				return &absent
+			}
+			return &e.Fields[index]
+		}
+	case of.event != nil && name == front.EventTime:
+		slot := *of.event
+		return func(_ *Input, f *frame) *row.Value { return &f.vars[slot].ref.(*row.Event).Time }
+	}
+	return nil
+}
