@@ -9,7 +9,7 @@ FUZZTIME  ?= 10s
 KAFKA_PORT ?= 19092
 BENCH     ?= .
 
-.PHONY: help build demo test race lint fuzz kafka-test system bench check-all
+.PHONY: help build demo demo-check test race lint fuzz kafka-test system bench check-all
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,11 +20,14 @@ build: ## build bin/weir
 demo: ## run broker, data, catalog and engine in one process, until Ctrl-C
 	$(GO) run ./cmd/weir demo
 
+demo-check: ## run the demo for 8 seconds: it must end by itself, with something to show
+	$(GO) run ./cmd/weir demo --for 8s
+
 test: ## run all tests that need nothing but Go
 	$(GO) test ./...
 
-race: ## run the same tests under the race detector
-	$(GO) test -race ./...
+race: ## run the same tests, the long ones shorter, under the race detector
+	$(GO) test -race -short ./...
 
 lint: ## check style, import arrows and common faults (installs golangci-lint if it is missing)
 	@test -x $(LINT) || GOFLAGS= $(GO) install $(LINT_PKG)

@@ -133,7 +133,8 @@ func (t *Task) setRow(e *entry, r row.Row, c *Change) {
 	t.mark(e)
 }
 
-// moveVersion takes the position of an image that is the same as the held one: what is older than it is stale from now on.
+// moveVersion takes the position of an image that is the same as the held one: what is older than it is stale from
+// now on.
 func (t *Task) moveVersion(e *entry, v row.Version) {
 	if v.Known && v != e.subject.Version {
 		e.subject.Version, e.rowChanged = v, true
@@ -338,8 +339,12 @@ func (t *Task) settleAnd(e *entry, now row.Instant, cause emit.Cause,
 	}
 	for i := range flips {
 		firings = trigger.Segment(g.audience, &flips[i], in, firings[:0])
+		by := emit.Cause{Kind: "segment", Segment: flips[i].Segment.Name}
+		if cause.Kind == "catalog" { // an edit, not something that happened to the subject
+			by = cause
+		}
 		for j := range firings {
-			t.firing(&firings[j], e.subject.ID, now, emit.Cause{Kind: "segment", Segment: flips[i].Segment.Name})
+			t.firing(&firings[j], e.subject.ID, now, by)
 		}
 	}
 	ep.firings = firings

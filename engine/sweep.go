@@ -50,9 +50,13 @@ func (t *Task) Sweep(now row.Instant, max int) error {
 		if err != nil {
 			return err
 		}
+		due := segment.Due(e.subject)
 		t.dropRemoved(e, now, names)
 		e.group.segments.TouchAll()
 		t.settle(e, now, emit.Cause{Kind: "catalog"})
+		if segment.Due(e.subject) != due { // also if it was a dropped membership that was due first
+			t.await(e)
+		}
 		sw.after = id
 		sw.done++
 	}

@@ -14,95 +14,6 @@ import (
 	"github.com/weirstream/weir/state/row"
 )
 
-// world is one case of the property: a catalog and what happens.
-type world struct {
-	catalog   string
-	debezium  bool
-	retention [2]string // of the event kinds; empty: for ever
-	segments  []segmentCase
-	triggers  []triggerCase
-	moves     []move
-	cuts      []cut // how the second run is disturbed, by move
-	epoch     int   // moves of an epoch in the second run
-	deltas    int   // outputs of the last check
-}
-
-// segmentCase is a segment; in_segment names only those before it.
-type segmentCase struct{ name, where string }
-
-// triggerCase is a trigger, on one of rows, an event kind and a segment.
-type triggerCase struct {
-	name    string
-	kind    int    // 0, 1: an event kind; onRow; onSegment
-	actions string // "" for all, or one of them
-	field   string // row: only updates of this one
-	segment int    // its position in world.segments
-	when    string
-}
-
-const (
-	onRow     = 2
-	onSegment = 3
-)
-
-// move is one step of a history.
-type move struct {
-	at      row.Instant
-	what    moveKind
-	record  engine.Record
-	subject string
-
-	image    row.Row // upsert
-	keep     bool    // upsert: the field s was not sent
-	lsn      uint64  // 0: the format has none
-	snapshot bool
-
-	kind  int // event: 0 or 1
-	event row.Event
-}
-
-type moveKind uint8
-
-const (
-	clockMove moveKind = iota
-	upsert
-	removal
-	occurrence
-	repeated // the record before, again
-	nothing  // the tombstone after a delete
-)
-
-// cut is what happens to the second run before a move.
-type cut uint8
-
-const (
-	noCut cut = iota
-	flush
-	restart
-	restore
-	crash // what was not committed is lost, and its records come again
-)
-
-var (
-	kindNames  = [2]string{"bought", "opened"}
-	subjectIDs = []string{"c-1", "c-2"}
-	spans      = []string{"1h", "1d", "10d", "30d", "90d", "1mo", "6mo", "1y"}
-	edges      = append([]string{"400d", "13mo", "500d", "48h", "36h", "240h"}, spans...)
-	start      = row.At(time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC))
-
-	contactFields = []row.Field{
-		{Name: "id", Type: row.Type{Kind: row.String}}, {Name: "s", Type: row.Type{Kind: row.String}},
-		{Name: "n", Type: row.Type{Kind: row.Int}}, {Name: "d", Type: row.Type{Kind: row.Double}},
-		{Name: "b", Type: row.Type{Kind: row.Bool}}, {Name: "t", Type: row.Type{Kind: row.Timestamp}},
-		{Name: "day", Type: row.Type{Kind: row.Timestamp, Date: true}},
-		{Name: "tags", Type: row.Type{Kind: row.List, Elem: &row.Type{Kind: row.String}}},
-		{Name: "nums", Type: row.Type{Kind: row.List, Elem: &row.Type{Kind: row.Int}}},
-	}
-	eventFields = []row.Field{
-		{Name: "s", Type: row.Type{Kind: row.String}}, {Name: "n", Type: row.Type{Kind: row.Int}},
-	}
-)
-
 // drawer draws a world.
 type drawer struct {
 	t       *rapid.T
@@ -117,7 +28,8 @@ type drawer struct {
 }
 
 func drawWorld(t *rapid.T) *world {
-	d := &drawer{t: t, w: &world{debezium: rapid.Bool().Draw(t, "debezium")}, offsets: map[string]int64{}, now: start, lsn: 100}
+	d := &drawer{t: t, w: &world{}, offsets: map[string]int64{}, now: start, lsn: 100}
+	d.w.debezium = d.chance(2)
 	d.w.retention = [2]string{d.of("", "400d", "13mo"), d.of("", "500d")}
 	reversed := d.chance(2)
 	for i := range 1 + d.pick(4) {
@@ -153,156 +65,6 @@ func drawWorld(t *rapid.T) *world {
 	return d.w
 }
 
-func (d *drawer) pick(n int) int              { return rapid.IntRange(0, n-1).Draw(d.t, "pick") }
-func (d *drawer) chance(n int) bool           { return d.pick(n) == n-1 }
-func (d *drawer) of(choices ...string) string { return choices[d.pick(len(choices))] }
-func (d *drawer) span() string                { return `"` + d.of(spans...) + `"` }
-func (d *drawer) order() string               { return d.of("<", "<=", ">", ">=") }
-func (d *drawer) kindName() string            { return kindNames[d.pick(2)] }
-
-// bool draws a condition. scope is "", "row" or "event".
-func (d *drawer) bool(depth int, scope string) string {
-	if depth > 0 {
-		switch d.pick(6) {
-		case 0, 1:
-			return "(" + d.bool(depth-1, scope) + " && " + d.bool(depth-1, scope) + ")"
-		case 2:
-			return "(" + d.bool(depth-1, scope) + " || " + d.bool(depth-1, scope) + ")"
-		case 3:
-			return "!(" + d.bool(depth-1, scope) + ")"
-		}
-	}
-	switch {
-	case scope == "row" && d.chance(2):
-		return d.of(`after.s == "a"`, `before == null`, `before.n < after.n`, `before.s != after.s`, `after == null`,
-			`after.b`, `before.b == null`, `has(after.n)`)
-	case scope == "event" && d.chance(2):
-		return d.of(`event.s == "a"`, `event.n > 1`, `event.time > ago("1d")`, `event.time < now`, `event.s == contact.s`)
-	}
-	if n := len(d.w.segments); n > 0 && d.chance(6) {
-		return fmt.Sprintf("in_segment(%q)", d.w.segments[d.pick(n)].name)
-	}
-	if d.chance(2) {
-		return d.rowAtom()
-	}
-	return d.eventAtom()
-}
-
-func (d *drawer) rowAtom() string {
-	switch d.pick(12) {
-	case 0:
-		return `contact.s ` + d.of("==", "!=") + ` "a"`
-	case 1:
-		return `contact.` + d.of("s", "n", "d", "b", "t", "day", "tags") + d.of(" == null", " != null")
-	case 2:
-		return "contact.n " + d.order() + " " + d.of("0", "1", "2")
-	case 3:
-		return "contact.d " + d.order() + " " + d.of("0.5", "1.0")
-	case 4:
-		return "contact.b"
-	case 5:
-		return "has(contact.n)"
-	case 6, 7:
-		return "contact.t " + d.order() + " " + d.of("now", "ago("+d.span()+")", "ahead("+d.span()+")")
-	case 8:
-		return "contact.day " + d.order() + " ago(" + d.span() + ")"
-	case 9:
-		return d.of(`"a" in contact.tags`, `contact.tags.size() > 1`, `contact.nums.sum() > 2`, `contact.nums.max() == 2`,
-			`contact.nums.exists(x, x == contact.n)`)
-	case 10:
-		return "now - contact.t " + d.order() + ` duration("` + d.of("36h", "240h") + `")`
-	}
-	return d.of("now.getMonth() == 1", "now.getDayOfWeek() == 1", "now.getDate() > 28",
-		"now.getMonth() == contact.day.getMonth()")
-}
-
-func (d *drawer) eventAtom() string {
-	kind := d.kindName()
-	switch d.pick(10) {
-	case 0, 1:
-		return kind + ".within(" + d.span() + ").size() " + d.of("==", ">", "<", ">=") + " " + d.of("0", "1", "2")
-	case 2:
-		return kind + ".size() " + d.order() + " " + d.of("1", "2")
-	case 3, 4:
-		return kind + ".within(" + d.span() + `).` + d.of("exists", "exists", "all") + `(e, e.s == "a")`
-	case 5:
-		return kind + ".exists(e, e.time " + d.order() + " " + d.of("ago", "ago", "ahead") + "(" + d.span() + "))"
-	case 6:
-		return kind + ".within(" + d.span() + ").map(e, e.n)." + d.of("sum", "max", "min") + "() >= 2"
-	case 7:
-		return `opened.exists(o, bought.exists(b, b.time > o.time && b.time - o.time < duration("24h")))`
-	case 8:
-		return kind + d.of(".first()", ".last()") + d.of(` == null`, `.s == "a"`, `.n > 1`)
-	}
-	return "now - " + kind + `.last().time ` + d.order() + ` duration("48h")`
-}
-
-func (d *drawer) trigger(name string) triggerCase {
-	t := triggerCase{name: name, kind: d.pick(4), segment: d.pick(len(d.w.segments))}
-	switch t.kind {
-	case onRow:
-		t.actions = d.of("", "create", "update", "delete")
-		if (t.actions == "" || t.actions == "update") && d.chance(2) {
-			t.field = d.of("s", "n")
-		}
-		t.when = d.bool(1, "row")
-	case onSegment:
-		t.actions = d.of("", "enter", "leave")
-		t.when = d.bool(1, "")
-	default:
-		t.when = d.bool(1, "event")
-	}
-	if d.chance(3) {
-		t.when = ""
-	}
-	return t
-}
-
-// text writes the catalog as a user would.
-func (w *world) text() string {
-	format := "json"
-	if w.debezium {
-		format = "debezium"
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "kind: Table\nname: contact\naudience: true\nkey: id\nsource: {topic: rows, format: %s}\nfields:\n", format)
-	for _, f := range contactFields {
-		fmt.Fprintf(&b, "  %s: %s\n", f.Name, f.Type)
-	}
-	for i, name := range kindNames {
-		fmt.Fprintf(&b, "---\nkind: Event\nname: %s\nsource: {topic: events, format: json, match: {type: %s}}\n"+
-			"audience: {contact: who}\nid: id\ntime: time\nfields: {s: string, n: int}\n", name, name)
-		if w.retention[i] != "" {
-			fmt.Fprintf(&b, "retention: %s\n", w.retention[i])
-		}
-	}
-	for _, s := range w.segments {
-		fmt.Fprintf(&b, "---\nkind: Segment\nname: %s\naudience: contact\nwhere: >\n  %s\n", s.name, s.where)
-	}
-	for _, t := range w.triggers {
-		fmt.Fprintf(&b, "---\nkind: Trigger\nname: %s\naudience: contact\n", t.name)
-		switch t.kind {
-		case onRow:
-			b.WriteString("on: {table: contact")
-		case onSegment:
-			fmt.Fprintf(&b, "on: {segment: %s", w.segments[t.segment].name)
-		default:
-			fmt.Fprintf(&b, "on: {event: %s", kindNames[t.kind])
-		}
-		if t.actions != "" {
-			fmt.Fprintf(&b, ", actions: [%s]", t.actions)
-		}
-		if t.field != "" {
-			fmt.Fprintf(&b, ", fields: [%s]", t.field)
-		}
-		b.WriteString("}\n")
-		if t.when != "" {
-			fmt.Fprintf(&b, "when: >\n  %s\n", t.when)
-		}
-	}
-	return b.String()
-}
-
 // move draws the next step of the history; time passes before it, or not.
 func (d *drawer) move() {
 	if !d.chance(3) {
@@ -319,7 +81,7 @@ func (d *drawer) move() {
 		d.occur(&m)
 	case 7:
 		n := len(d.w.moves)
-		if n == 0 || d.w.moves[n-1].record.Topic == "" {
+		if n == 0 || d.w.moves[n-1].record.Topic == "" || d.w.moves[n-1].what == nothing {
 			return
 		}
 		m.what, m.record = repeated, d.w.moves[n-1].record
@@ -400,7 +162,7 @@ func (d *drawer) image(id string) row.Row {
 
 // position draws the place of an image in the source's log: the next one, or one that has been.
 func (d *drawer) position() uint64 {
-	if d.chance(5) && d.lsn > 110 {
+	if d.chance(3) && d.lsn > 104 {
 		return 100 + uint64(d.pick(int(d.lsn-100)))
 	}
 	d.lsn += uint64(1 + d.pick(3))
@@ -423,7 +185,7 @@ func (d *drawer) upsert(m *move) {
 		d.send(m, "rows", m.subject, value)
 		return
 	}
-	m.keep = d.chance(6)
+	m.keep = d.chance(3)
 	if m.keep {
 		value["s"] = placeholder
 	}
@@ -478,7 +240,8 @@ func (d *drawer) occur(m *move) {
 	}
 	if n := len(d.events); n > 0 && d.chance(5) {
 		// A duplicate of a recent one: whether an id is known beyond retention is not promised.
-		if old := d.events[d.pick(n)]; old.at > d.now-row.Instant(20*24*time.Hour) && old.event.Time.Time().After(old.at.Time().Add(-24*time.Hour)) {
+		const day = row.Instant(24 * time.Hour)
+		if old := d.events[d.pick(n)]; old.at > d.now-20*day && instantOf(old.event.Time) > old.at-day {
 			m.subject, m.kind, m.event.ID = old.subject, old.kind, old.event.ID
 		}
 	}

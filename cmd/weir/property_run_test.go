@@ -91,7 +91,7 @@ func (w *world) String() string {
 			fmt.Fprintf(&b, " %s@%d %s %s", m.record.Topic, m.record.Offset, m.record.Key, m.record.Value)
 		}
 		if w.cuts[i] != noCut {
-			fmt.Fprintf(&b, "  (before it, in the second run: %s)", [...]string{"", "flush", "restart", "restore", "crash"}[w.cuts[i]])
+			fmt.Fprintf(&b, "  (before it, in the second run: %s)", cutNames[w.cuts[i]])
 		}
 		b.WriteByte('\n')
 	}
@@ -124,7 +124,7 @@ func (r *propertyRun) all() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.store.Close()) }()
-	if err := r.start(); err != nil {
+	if err := r.start(0); err != nil {
 		return err
 	}
 	for i := range r.world.moves {
@@ -162,8 +162,13 @@ func (r *propertyRun) step(i int) error {
 	return r.replay.Deliver(m.at, &rec)
 }
 
-func (r *propertyRun) start() error {
+// start begins a task and a decoder, which go on with move i. The decoder is shown the record before it, as intake
+// must: a tombstone that follows a delete says nothing, one that stands alone deletes.
+func (r *propertyRun) start(i int) error {
 	var d engine.Decoder = decode.New(r.catalog, decode.Options{})
+	if i > 0 {
+		d.Decode(&r.world.moves[i-1].record, nil)
+	}
 	if r.fault.change != nil {
 		d = &faultyDecoder{Decoder: d, change: r.fault.change}
 	}
@@ -215,7 +220,7 @@ func (r *propertyRun) disturb(i int) error {
 			return err
 		}
 	}
-	again := i - 1
+	from := i
 	switch c {
 	case flush:
 		return nil
@@ -224,13 +229,12 @@ func (r *propertyRun) disturb(i int) error {
 			return err
 		}
 	case crash:
-		again = r.committed - 2
+		from = max(0, r.committed-2) // intake delivers at least once
 	}
-	if err := r.start(); err != nil {
+	if err := r.start(from); err != nil {
 		return err
 	}
-	// Intake delivers at least once and goes on some records back: so the decoder knows whether a tombstone follows a delete.
-	for n := max(0, again); n < i; n++ {
+	for n := from; n < i; n++ {
 		if n < r.committed && r.world.moves[n].what == clockMove {
 			continue
 		}

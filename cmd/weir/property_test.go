@@ -10,7 +10,7 @@ import (
 )
 
 // propertyChecks is how many histories a run draws unless WEIR_PROPERTY_CHECKS says otherwise.
-const propertyChecks = "300"
+const propertyChecks = "600"
 
 // TestProperty draws catalogs and histories and compares what the engine says with cel-go's interpreter on the full
 // data, at every change and at many instants in between; then it runs each history again, cut into other epochs,

@@ -89,6 +89,7 @@ func (p *program) commands() []*cobra.Command {
 		p.demoCommand(),
 		p.checkCommand(),
 		p.replayCommand(),
+		p.benchCommand(),
 		p.explainCommand(),
 		p.configCommand(),
 		p.versionCommand(),

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weirstream/weir/connectors/decode"
 	"github.com/weirstream/weir/engine"
@@ -39,6 +41,50 @@ func TestScripts(t *testing.T) {
 				t.Errorf("%s\n%v", s.About, err)
 			}
 		})
+	}
+}
+
+// TestScriptOfManyEvents gives one contact so many events, late ones and duplicates among them, that ids are looked up
+// by an index and not in the list.
+func TestScriptOfManyEvents(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`use crm
+catalog
+  kind: Segment
+  name: all-of-them
+  audience: contact
+  where: opened.size() == 100
+  ---
+  kind: Segment
+  name: too-many
+  audience: contact
+  where: opened.size() > 100
+at 2026-06-01
+row contact {"id": "c-1"}
+`)
+	start := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	event := func(i int) {
+		at := start.Add(time.Duration(i*37%100) * time.Hour) // not in order of time
+		fmt.Fprintf(&b, "event opened {\"contact_id\": \"c-1\", \"id\": \"e-%d\", \"time\": %q}\n",
+			i, at.Format(time.RFC3339))
+	}
+	for i := range 100 {
+		event(i)
+		if i%3 == 0 {
+			event(i / 2)
+		}
+	}
+	b.WriteString("expect\n  enter all-of-them c-1 cause {\"key\": \"e-99\"}\n")
+	for i := range 100 {
+		event(i)
+	}
+	b.WriteString("expect nothing\n")
+	s, err := enginetest.Parse("many-events.weir", []byte(b.String()), os.DirFS(scriptFolder+"/catalogs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Run(scriptConfig()); err != nil {
+		t.Error(err)
 	}
 }
 

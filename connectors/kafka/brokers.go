@@ -2,8 +2,11 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -20,14 +23,9 @@ const (
 
 // checkBrokers refuses brokers that can't give what weir promises.
 func checkBrokers(ctx context.Context, cfg *Config, cl *kgo.Client) error {
-	req := kmsg.NewPtrApiVersionsRequest()
-	req.ClientSoftwareName, req.ClientSoftwareVersion = "weir", "1"
-	resp, err := req.RequestWith(ctx, cl)
-	if err == nil {
-		err = kerr.ErrorForCode(resp.ErrorCode)
-	}
+	resp, err := awaitBroker(ctx, cfg, cl)
 	if err != nil {
-		return fmt.Errorf("cannot reach a broker at brokers: %w", err)
+		return err
 	}
 	if cfg.Delivery == AtLeastOnce {
 		return nil
@@ -46,6 +44,37 @@ func checkBrokers(ctx context.Context, cfg *Config, cl *kgo.Client) error {
 	}
 	return checkTransactionTimeout(ctx, cfg, cl)
 }
+
+// awaitBroker asks a broker what it can do. Brokers and workers may be started together: it tries for a while.
+func awaitBroker(ctx context.Context, cfg *Config, cl *kgo.Client) (*kmsg.ApiVersionsResponse, error) {
+	for begun := time.Now(); ; {
+		req := kmsg.NewPtrApiVersionsRequest()
+		req.ClientSoftwareName, req.ClientSoftwareVersion = "weir", "1"
+		resp, err := req.RequestWith(ctx, cl)
+		if err == nil {
+			err = kerr.ErrorForCode(resp.ErrorCode)
+		}
+		switch {
+		case err == nil:
+			return resp, nil
+		case errors.Is(err, io.EOF):
+			return nil, fmt.Errorf("cannot reach a broker at brokers: it hangs up; are tls and sasl set as the broker"+
+				" has them, and the password right? %w", err)
+		case Permanent(err) || ctx.Err() != nil || time.Since(begun) > brokerWait:
+			return nil, fmt.Errorf("cannot reach a broker at brokers: %w", err)
+		}
+		cfg.Logger.Warn("no broker answers yet", "brokers", cfg.Brokers, "error", err)
+		if pause(ctx, brokerPause) != nil {
+			return nil, fmt.Errorf("cannot reach a broker at brokers: %w", err)
+		}
+	}
+}
+
+// How long a broker that does not answer is asked again, and how often.
+const (
+	brokerWait  = 30 * time.Second
+	brokerPause = time.Second
+)
 
 // checkTransactionTimeout compares our timeout with the brokers' bound, where that may be read.
 func checkTransactionTimeout(ctx context.Context, cfg *Config, cl *kgo.Client) error {

@@ -53,7 +53,10 @@ func OpenChangelog(ctx context.Context, cfg Config) (*Changelog, error) {
 		return nil, err
 	}
 	c := &Changelog{cfg: cfg, cl: cl, topic: cfg.Topic(TopicChangelog)}
-	if err := c.lookUp(ctx); err != nil {
+	if _, err = awaitBroker(ctx, &c.cfg, cl); err == nil {
+		err = c.lookUp(ctx)
+	}
+	if err != nil {
 		cl.Close()
 		return nil, err
 	}

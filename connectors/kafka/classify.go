@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -49,6 +50,7 @@ var classes = []struct {
 	{kerr.FencedInstanceID, classPermanent}, // another process runs with this instance's name
 	{kerr.MessageTooLarge, classPermanent},
 	{kerr.RecordListTooLarge, classPermanent},
+	{kerr.InvalidRecord, classPermanent}, // a fact without a key: Kafka takes none in a compacted topic
 	{kerr.PolicyViolation, classPermanent},
 	{kerr.SecurityDisabled, classPermanent},
 }
@@ -56,6 +58,11 @@ var classes = []struct {
 // classify returns the class of an error.
 func classify(err error) class {
 	if p := (permanent{}); errors.As(err, &p) {
+		return classPermanent
+	}
+	var authority x509.UnknownAuthorityError
+	var host x509.HostnameError
+	if errors.As(err, &authority) || errors.As(err, &host) {
 		return classPermanent
 	}
 	for _, c := range classes {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,8 +47,13 @@ func (s *Session) Commit(ctx context.Context, parts []engine.Part) (engine.Outco
 
 // empty says whether the epoch did nothing at all.
 func empty(parts []engine.Part) bool {
+	return silent(parts) && !slices.ContainsFunc(parts, func(p engine.Part) bool { return p.Next >= 0 })
+}
+
+// silent says whether the epoch only moves positions.
+func silent(parts []engine.Part) bool {
 	for i := range parts {
-		if p := &parts[i]; p.Next >= 0 || len(p.Outputs) > 0 || len(p.Facts) > 0 {
+		if len(parts[i].Outputs) > 0 || len(parts[i].Facts) > 0 {
 			return false
 		}
 	}
@@ -71,11 +77,14 @@ func (s *Session) commitTransaction(ctx context.Context, parts []engine.Part) (e
 	if !s.holdsAll(parts) {
 		return s.abort(ctx)
 	}
-	s.pace.wait(ctx)
+	if silent(parts) {
+		s.pace.settle(ctx)
+	} else {
+		s.pace.wait(ctx)
+	}
 	if err := s.txn.Begin(); err != nil {
 		return engine.Outcome{}, fmt.Errorf("cannot begin a transaction: %w", err)
 	}
-	begun := time.Now()
 	e, err := s.produce(ctx, parts)
 	if err != nil {
 		outcome, abortErr := s.abort(ctx)
@@ -84,7 +93,7 @@ func (s *Session) commitTransaction(ctx context.Context, parts []engine.Part) (e
 		}
 		return engine.Outcome{}, errors.Join(err, abortErr)
 	}
-	s.pace.produced(time.Since(begun), e.bytes)
+	s.pace.produced(e.bytes)
 
 	s.tap.arm()
 	committed, err := s.txn.End(s.withOffsets(ctx, parts, e), kgo.TryCommit)

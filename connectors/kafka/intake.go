@@ -39,8 +39,10 @@ type Intake struct {
 	partitions int32
 	progress   *progress
 	readers    []*reader
-	pending    atomic.Pointer[sources] // to be taken over before the next poll
-	failed     chan error              // the first failure
+	home       map[topicPartition]int             // its reader
+	pending    atomic.Pointer[sources]            // to be taken over before the next poll
+	wake       atomic.Pointer[context.CancelFunc] // ends the poll that waits
+	failed     chan error                         // the first failure
 }
 
 // sources is what is read, and how.
@@ -56,7 +58,10 @@ func OpenIntake(cfg Config, partitions int32, topics []string, newDecoder func()
 	if err != nil {
 		return nil, err
 	}
-	in := &Intake{cfg: cfg, partitions: partitions, progress: newProgress(), failed: make(chan error, 1)}
+	in := &Intake{
+		cfg: cfg, partitions: partitions, progress: newProgress(),
+		home: make(map[topicPartition]int), failed: make(chan error, 1),
+	}
 	opts, err := cfg.options("intake")
 	if err != nil {
 		return nil, err
@@ -85,7 +90,7 @@ func OpenIntake(cfg Config, partitions int32, topics []string, newDecoder func()
 		return nil, fmt.Errorf("cannot make the intake client: %w", err)
 	}
 	for range max(1, runtime.GOMAXPROCS(0)/2) {
-		in.readers = append(in.readers, &reader{in: in, index: len(in.readers)})
+		in.readers = append(in.readers, &reader{in: in})
 	}
 	in.Swap(topics, newDecoder)
 	return in, nil
@@ -98,6 +103,9 @@ func (in *Intake) Swap(topics []string, newDecoder func() engine.Decoder) {
 		s.decoders = append(s.decoders, newDecoder())
 	}
 	in.pending.Store(s)
+	if wake := in.wake.Load(); wake != nil {
+		(*wake)()
+	}
 }
 
 // Lags returns how far intake is behind in the source partitions that are this worker's. It asks the brokers, and
@@ -113,13 +121,26 @@ func (in *Intake) Run(ctx context.Context) error {
 	writing, abandon := context.WithCancel(context.WithoutCancel(parent))
 	defer abandon()
 
+	// What has been read may still be written after the end, but not for ever: the brokers may be away.
+	context.AfterFunc(ctx, func() {
+		if pause(writing, intakeDrain) == nil {
+			abandon()
+		}
+	})
+
 	var running, committing sync.WaitGroup
 	batches := make(chan *batch, intakeQueue)
 	for _, r := range in.readers {
 		r.jobs = make(chan job, intakeQueue)
 		running.Go(func() { r.run(writing) })
 	}
-	committing.Go(func() { in.commit(batches, func() { abandon(); stop() }) })
+	committing.Go(func() {
+		if err := in.commit(writing, batches); err != nil {
+			in.failed <- err
+			abandon()
+			stop()
+		}
+	})
 	running.Go(func() { in.watchMissing(ctx) })
 
 	err := in.poll(ctx, writing, batches)
@@ -128,10 +149,8 @@ func (in *Intake) Run(ctx context.Context) error {
 		close(r.jobs)
 	}
 	close(batches)
-	drained := time.AfterFunc(intakeDrain, abandon)
 	running.Wait()
 	committing.Wait()
-	drained.Stop()
 	select {
 	case failure := <-in.failed:
 		if parent.Err() != nil && errors.Is(failure, context.Canceled) {
@@ -166,16 +185,18 @@ func (in *Intake) Close() {
 	in.cl.CloseAllowingRebalance()
 }
 
-// poll hands what it reads to the readers, a source partition always to the same one.
+// poll hands what it reads to the readers.
 func (in *Intake) poll(ctx, writing context.Context, batches chan<- *batch) error {
 	var current *sources
-	home := make(map[topicPartition]int)
 	for {
+		waiting, wake := context.WithCancel(ctx)
+		in.wake.Store(&wake) // before pending is looked at: a Swap after that ends the poll
 		if next := in.pending.Swap(nil); next != nil {
 			in.subscribe(ctx, current, next)
 			current = next
 		}
-		fetches := in.cl.PollRecords(ctx, intakePoll)
+		fetches := in.cl.PollRecords(waiting, intakePoll)
+		wake()
 		if ctx.Err() != nil || writing.Err() != nil {
 			return nil
 		}
@@ -183,26 +204,45 @@ func (in *Intake) poll(ctx, writing context.Context, batches chan<- *batch) erro
 			return err
 		}
 		b := newBatch()
-		fetches.EachTopic(func(t kgo.FetchTopic) {
-			for i := range t.Partitions {
-				p := &t.Partitions[i]
-				if len(p.Records) == 0 {
-					continue
-				}
-				tp := topicPartition{t.Topic, p.Partition}
-				if _, ok := home[tp]; !ok {
-					home[tp] = len(home) % len(in.readers)
-				}
-				last := p.Records[len(p.Records)-1]
-				b.add(tp, kgo.EpochOffset{Epoch: last.LeaderEpoch, Offset: last.Offset + 1})
-				in.progress.read(t.Topic, p.Partition, last.Offset+1, last.Timestamp)
-				in.readers[home[tp]].jobs <- job{b, current.decoders[home[tp]], t.TopicID, p.Records}
+		for _, j := range in.jobs(fetches, b, current) {
+			select {
+			case in.readers[j.reader].jobs <- j:
+			case <-writing.Done():
+				return nil
 			}
-		})
-		if b.done(nil); len(b.offsets) > 0 {
-			batches <- b
+		}
+		if b.done(nil); len(b.offsets) == 0 {
+			continue
+		}
+		select {
+		case batches <- b:
+		case <-writing.Done():
+			return nil
 		}
 	}
+}
+
+// jobs makes a job of what came of each source partition. A partition always goes to the same reader.
+func (in *Intake) jobs(fetches kgo.Fetches, b *batch, from *sources) (jobs []job) {
+	fetches.EachTopic(func(t kgo.FetchTopic) {
+		for i := range t.Partitions {
+			p := &t.Partitions[i]
+			if len(p.Records) == 0 {
+				continue
+			}
+			tp := topicPartition{t.Topic, p.Partition}
+			if _, ok := in.home[tp]; !ok {
+				in.home[tp] = len(in.home) % len(in.readers)
+			}
+			last := p.Records[len(p.Records)-1]
+			b.add(tp, kgo.EpochOffset{Epoch: last.LeaderEpoch, Offset: last.Offset + 1})
+			in.progress.read(t.Topic, p.Partition, last.Offset+1, last.Timestamp)
+			jobs = append(jobs, job{
+				batch: b, reader: in.home[tp], decoder: from.decoders[in.home[tp]], topicID: t.TopicID, records: p.Records,
+			})
+		}
+	})
+	return jobs
 }
 
 // subscribe changes the topics that are read.
@@ -243,24 +283,23 @@ func (in *Intake) again(fetches kgo.Fetches) kgo.Fetches {
 	return fetches
 }
 
-// commit marks the offsets of batches that are written, in order. The client commits what is marked.
-func (in *Intake) commit(batches <-chan *batch, abandon context.CancelFunc) {
-	failed := false
+// commit marks the offsets of batches that are written, in order. The client commits what is marked. After the
+// first batch that is not written, none is marked.
+func (in *Intake) commit(writing context.Context, batches <-chan *batch) error {
 	for b := range batches {
-		<-b.finished
-		switch err := b.failure(); {
-		case failed:
-		case err != nil:
-			failed = true
-			select {
-			case in.failed <- fmt.Errorf("cannot write to the input topic: %w", err):
-			default:
-			}
-			abandon()
-		default:
-			in.cl.MarkCommitOffsets(b.offsets)
+		var err error
+		select {
+		case <-b.finished:
+			err = b.failure()
+		case <-writing.Done():
+			err = writing.Err()
 		}
+		if err != nil {
+			return fmt.Errorf("cannot write to the input topic: %w", err)
+		}
+		in.cl.MarkCommitOffsets(b.offsets)
 	}
+	return nil
 }
 
 // watchMissing says now and then which source topics there are not.

@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -30,15 +29,15 @@ const patience = 60 * time.Second
 
 // world is a broker with weir's topics on it, for one test.
 type world struct {
-	*testing.T
+	testing.TB
 	ctx        context.Context
 	cfg        Config
 	partitions int32
-	log        *logLines
+	admin      *kgo.Client // where a test keeps one
 }
 
 // newWorld starts a broker, or takes the real ones, and makes topics of an application of the test's own.
-func newWorld(t *testing.T, partitions int32) *world {
+func newWorld(t testing.TB, partitions int32) *world {
 	t.Helper()
 	w := bareWorld(t)
 	w.cfg.Partitions = partitions
@@ -50,17 +49,16 @@ func newWorld(t *testing.T, partitions int32) *world {
 	return w
 }
 
-func bareWorld(t *testing.T) *world {
+func bareWorld(t testing.TB) *world {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	t.Cleanup(cancel)
-	lines := &logLines{}
-	w := &world{T: t, ctx: ctx, log: lines, cfg: Config{
+	w := &world{TB: t, ctx: ctx, cfg: Config{
 		App:                fmt.Sprintf("t%08x", rand.Uint32()),
 		Instance:           "a",
 		SessionTimeout:     3 * time.Second,
 		TransactionTimeout: 2 * time.Second,
-		Logger:             slog.New(slog.NewTextHandler(lines, nil)),
+		Logger:             slog.New(slog.NewTextHandler(logLines{}, nil)),
 	}}
 	if real := os.Getenv(realBrokers); real != "" {
 		w.cfg.Brokers = strings.Split(real, ",")
@@ -222,8 +220,8 @@ func (w *world) write(topic string, p int32, values ...string) {
 	}
 }
 
-// committed returns the values that a read-committed consumer finds in a topic of weir's, by partition, once there are n of them
-// and nothing more is to come.
+// committed returns the values that a read-committed consumer finds in a topic of weir's, by partition, once there
+// are n of them and nothing more is to come.
 func (w *world) committed(topic string, n int) map[int32][]string {
 	w.Helper()
 	cl := w.client(kgo.ConsumeTopics(w.cfg.Topic(topic)), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
@@ -247,15 +245,12 @@ func (w *world) committed(topic string, n int) map[int32][]string {
 	return found
 }
 
-// logLines keeps what is logged.
-type logLines struct {
-	lines chan string
-	text  strings.Builder
-}
+// logLines shows what is logged when tests are run with -v.
+type logLines struct{}
 
-func (l *logLines) Write(b []byte) (int, error) {
+func (logLines) Write(b []byte) (int, error) {
 	if testing.Verbose() {
-		_, _ = io.WriteString(os.Stderr, string(b))
+		return os.Stderr.Write(b)
 	}
 	return len(b), nil
 }

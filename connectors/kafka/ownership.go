@@ -145,18 +145,6 @@ func (o *ownership) resume(cl *kgo.Client, partitions []int32) {
 	}
 }
 
-// partitions returns those that are this worker's now, in order.
-func (o *ownership) partitions() []int32 {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	all := make([]int32, 0, len(o.owned))
-	for p := range o.owned {
-		all = append(all, p)
-	}
-	slices.Sort(all)
-	return all
-}
-
 // watchedBalancer tells of each assignment that the group gives this member.
 type watchedBalancer struct {
 	kgo.GroupBalancer

@@ -5,71 +5,103 @@ import (
 	"time"
 )
 
-// pacer holds the first produce of a transaction until the commit markers of the one before are probably written.
+// pacer holds the first produce of a transaction for a moment after the end of the one before, where that pays.
 //
-// EndTxn is answered before the markers are. A produce that comes earlier is held by the broker for its retry
-// back-off (add.partitions.to.txn.retry.backoff.ms, 20 ms by default), so that transactions back to back take about 24 ms
-// each, and with a pause of about 3 ms some 4 ms. The rule: start with 3 ms; double the pause (from 1 ms at least)
-// when a produce took about the back-off, which means that it was held; take a quarter off after a row of quick
-// ones. The row that is asked for doubles with each held produce, so that probing does not itself cost much.
+// EndTxn is answered before the commit markers are written. A produce that comes earlier than they are is held by
+// the broker for its retry back-off (add.partitions.to.txn.retry.backoff.ms, 20 ms by default). How long the markers
+// take depends on the broker, its load and the number of partitions, so the pause is not computed but chosen: of a
+// few candidates the one after which transactions were acknowledged soonest, counted from the end of the one
+// before, the pause included. The first transactions try each of them, and later each probeEvery-th tries one.
+// Other load on the machine makes single transactions slow whatever the pause: hence the long memory, and the
+// margin before the choice changes.
+//
+// A worker that commits seldom is never held: the pause is over before the next epoch comes.
 type pacer struct {
-	enabled  bool
-	pause    time.Duration
-	last     time.Time // end of the last transaction; zero: none yet
-	paced    bool      // the next produce follows the last end closely enough to tell something
-	quick    int       // quick produces in a row
-	patience int       // how many are asked for
+	enabled bool
+	last    time.Time // end of the last transaction; zero: none yet
+	paced   bool      // the transaction under way follows the last end closely enough to tell something
+	chosen  int       // index of the best pause so far
+	arm     int       // index of the pause in use: the chosen one or one that is tried
+	probe   int       // index of the pause to try next
+	rounds  int
+	cost    [len(pauses)]time.Duration // mean of about the last memory transactions, by pause
+	tries   [len(pauses)]int
 }
 
+// pauses are the candidates.
+var pauses = [...]time.Duration{0, 1500 * time.Microsecond, 3 * time.Millisecond, 6 * time.Millisecond}
+
 const (
-	pauseStart    = 3 * time.Millisecond
-	pauseMax      = 8 * time.Millisecond
-	pauseFirst    = time.Millisecond       // after none
-	pauseNone     = 200 * time.Microsecond // below: none
-	heldAfter     = 17 * time.Millisecond  // a produce that took longer was held, or is large
-	bytesPerSec   = 40 << 20               // what a produce may take for its size is not counted
-	patienceStart = 32
-	patienceMax   = 4096
+	pauseStart  = 2                     // index of the pause to begin with
+	pauseOver   = 20 * time.Millisecond // a transaction that comes later tells nothing about markers
+	probeEvery  = 16
+	costMax     = 30 * time.Millisecond // what takes longer was held up by something else
+	memory      = 64
+	triesMin    = 8                      // before a pause is believed in
+	margin      = 400 * time.Microsecond // by which another pause must be better
+	bytesPerSec = 40 << 20               // what a produce takes for its size is not counted
 )
 
-func newPacer() pacer { return pacer{enabled: true, pause: pauseStart, patience: patienceStart} }
+func newPacer() pacer { return pacer{enabled: true, chosen: pauseStart} }
+
+// choose picks the pause before the next transaction.
+func (p *pacer) choose() {
+	if p.rounds++; p.rounds > 0 && (p.rounds%probeEvery == 0 || p.tries[p.probe] < triesMin) {
+		p.arm, p.probe = p.probe, (p.probe+1)%len(pauses)
+		return
+	}
+	for i, c := range p.cost {
+		if p.tries[i] >= triesMin && p.tries[p.chosen] >= triesMin && c < p.cost[p.chosen]-margin {
+			p.chosen = i
+		}
+	}
+	p.arm = p.chosen
+}
 
 // wait returns when the next transaction may produce.
 func (p *pacer) wait(ctx context.Context) {
 	if !p.enabled || p.last.IsZero() {
 		return
 	}
-	left := time.Until(p.last.Add(p.pause))
-	p.paced = left > -pauseMax // long after the last end every produce is quick
-	if left <= 0 {
+	since := time.Since(p.last)
+	if p.paced = since < pauseOver; !p.paced {
 		return
 	}
-	timer := time.NewTimer(left)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+	p.choose()
+	left := pauses[p.arm] - since
+	if left <= 0 {
+		p.paced = since < pauses[p.arm]+pauses[1] // else it says nothing about this pause
+		return
+	}
+	sleep(ctx, left)
+}
+
+// settle waits until the markers of the transaction before are very probably written. A transaction that writes
+// nothing needs it: the broker does not hold its offsets but refuses them, and the client then aborts.
+func (p *pacer) settle(ctx context.Context) {
+	if p.paced = false; p.enabled && !p.last.IsZero() {
+		sleep(ctx, time.Until(p.last.Add(pauseOver)))
 	}
 }
 
-// produced adapts the pause to how long the produce of size bytes took.
-func (p *pacer) produced(took time.Duration, size int) {
-	if !p.enabled || !p.paced {
-		return
+func sleep(ctx context.Context, d time.Duration) {
+	if d > 0 {
+		_ = pause(ctx, d) // who waited finds out soon enough that the context has ended
 	}
-	if took-time.Duration(size)*time.Second/bytesPerSec >= heldAfter {
-		p.pause = min(max(p.pause*2, pauseFirst), pauseMax)
-		p.patience = min(p.patience*2, patienceMax)
-		p.quick = 0
-		return
+}
+
+// produced notes that the transaction's size bytes are acknowledged.
+func (p *pacer) produced(size int) {
+	if p.enabled && p.paced {
+		p.learn(time.Since(p.last) - time.Duration(size)*time.Second/bytesPerSec)
 	}
-	if p.quick++; p.quick < p.patience {
-		return
-	}
-	p.quick = 0
-	if p.pause = p.pause * 3 / 4; p.pause < pauseNone {
-		p.pause = 0
-	}
+}
+
+// learn takes up what the transaction under way cost.
+func (p *pacer) learn(cost time.Duration) {
+	cost = min(max(cost, pauses[p.arm]), costMax)
+	p.tries[p.arm] = min(p.tries[p.arm]+1, memory)
+	p.cost[p.arm] += (cost - p.cost[p.arm]) / time.Duration(p.tries[p.arm])
 }
 
 // ended notes the end of a transaction.

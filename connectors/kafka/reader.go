@@ -16,7 +16,6 @@ const slabBytes = 64 << 10
 // reader is one goroutine of intake. It decodes the records of its source partitions and writes the changes.
 type reader struct {
 	in      *Intake
-	index   int
 	jobs    chan job
 	changes []engine.Change
 	slab    []byte
@@ -25,6 +24,7 @@ type reader struct {
 // job is what one poll brought of one source partition.
 type job struct {
 	batch   *batch
+	reader  int
 	decoder engine.Decoder
 	topicID [16]byte
 	records []*kgo.Record

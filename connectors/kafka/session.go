@@ -91,7 +91,6 @@ func (s *Session) groupOptions() []kgo.Opt {
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.Balancers(watchedBalancer{kgo.CooperativeStickyBalancer(), s.own.onAssignment}),
-		kgo.RequireStableFetchOffsets(),
 		kgo.DisableAutoCommit(),
 		kgo.SessionTimeout(s.cfg.SessionTimeout),
 		kgo.HeartbeatInterval(max(s.cfg.SessionTimeout/10, 100*time.Millisecond)),
@@ -112,6 +111,9 @@ func (s *Session) groupOptions() []kgo.Opt {
 // lookUp finds the ids of the topics that commits name. They are fixed for the session: a topic that is made anew
 // breaks it.
 func (s *Session) lookUp(ctx context.Context) error {
+	if _, err := awaitBroker(ctx, &s.cfg, s.cl); err != nil {
+		return err
+	}
 	s.input.name, s.changelog.name = s.own.topic, s.cfg.Topic(TopicChangelog)
 	topics, err := kadm.NewClient(s.cl).ListTopics(ctx, s.input.name, s.changelog.name)
 	if err != nil {

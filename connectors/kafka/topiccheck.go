@@ -4,17 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // check compares the topics that exist with what weir needs and returns all faults, each with its remedy.
 func (t *topicAdmin) check(ctx context.Context, partitions int32) error {
-	configs, err := t.adm.DescribeTopicConfigs(ctx, t.names()...)
+	configs, err := t.describe(ctx)
 	if err != nil {
-		return fmt.Errorf("cannot describe the topics' settings: %w", err)
+		return err
 	}
 	var f faults
 	if want := t.cfg.Partitions; want > 0 && want != partitions {
@@ -38,6 +40,22 @@ func (t *topicAdmin) check(ctx context.Context, partitions int32) error {
 		return nil
 	}
 	return fmt.Errorf("cannot use the topics as they are: %w", errors.Join(f.list...))
+}
+
+// describe asks for the topics' settings. A broker that has not heard of a new topic yet is asked again.
+func (t *topicAdmin) describe(ctx context.Context) (kadm.ResourceConfigs, error) {
+	ctx, cancel := context.WithTimeout(ctx, topicWait)
+	defer cancel()
+	for {
+		configs, err := t.adm.DescribeTopicConfigs(ctx, t.names()...)
+		if err != nil {
+			return nil, fmt.Errorf("cannot describe the topics' settings: %w", err)
+		}
+		unknown := func(rc kadm.ResourceConfig) bool { return errors.Is(rc.Err, kerr.UnknownTopicOrPartition) }
+		if !slices.ContainsFunc(configs, unknown) || pause(ctx, topicPause) != nil {
+			return configs, nil
+		}
+	}
 }
 
 func (t *topicAdmin) checkPartitions(f *faults, name string, s topicSpec, partitions int32) {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Names of weir's topics, without the application's prefix.
@@ -30,6 +29,9 @@ const (
 
 // retention is how long topics that are not compacted keep their records, and compacted ones their deletions.
 const retention = 7 * 24 * time.Hour
+
+// topicWait bounds the wait for brokers to know new topics.
+const topicWait = 30 * time.Second
 
 // topicSpec is what weir needs of one of its topics.
 type topicSpec struct {
@@ -70,7 +72,7 @@ func EnsureTopics(ctx context.Context, cfg Config) (partitions int32, err error)
 	if err := t.list(ctx); err != nil {
 		return 0, err
 	}
-	if partitions, err = t.create(ctx, cl); err != nil {
+	if partitions, err = t.create(ctx); err != nil {
 		return 0, err
 	}
 	return partitions, t.check(ctx, partitions)
@@ -109,7 +111,7 @@ func (t *topicAdmin) list(ctx context.Context) error {
 }
 
 // create makes what is missing, the input topic first: who makes it decides on the number of partitions.
-func (t *topicAdmin) create(ctx context.Context, cl *kgo.Client) (partitions int32, err error) {
+func (t *topicAdmin) create(ctx context.Context) (partitions int32, err error) {
 	partitions = DefaultPartitions
 	if t.cfg.Partitions > 0 {
 		partitions = t.cfg.Partitions
@@ -169,7 +171,7 @@ func (t *topicAdmin) createOne(ctx context.Context, name string, s topicSpec, pa
 
 // await waits until the brokers know the topics: creation is answered by the controller, before they do.
 func (t *topicAdmin) await(ctx context.Context, names ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, topicWait)
 	defer cancel()
 	for {
 		if err := t.list(ctx); err != nil {
@@ -179,10 +181,8 @@ func (t *topicAdmin) await(ctx context.Context, names ...string) error {
 		if len(missing) == 0 {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("cannot see new topics %s on the brokers: %w", strings.Join(missing, ", "), ctx.Err())
-		case <-time.After(50 * time.Millisecond):
+		if err := pause(ctx, topicPause); err != nil {
+			return fmt.Errorf("cannot see new topics %s on the brokers: %w", strings.Join(missing, ", "), err)
 		}
 	}
 }

@@ -38,13 +38,14 @@ folder_id() { echo "AAAAAAAAAAAAAAAAAAAA${1}A"; } # a UUID in base64url, one for
 
 prepare() {
   local n=$1
-  write_config "$DIR/n$n" "$n" "$(port "$n")" $(($(port "$n") + 1)) "$(controller 1),$(controller 2),$(controller 3)" 3 2
+  write_config "$DIR/n$n" "$n" "$(port "$n")" $(($(port "$n") + 1)) \
+    "$(controller 1),$(controller 2),$(controller 3)" 3 2
   format_storage "$DIR/n$n" --initial-controllers \
     "1@$(controller 1):$(folder_id 1),2@$(controller 2):$(folder_id 2),3@$(controller 3):$(folder_id 3)"
 }
 
 start_all() {
-  local n started=()
+  local n
   fetch_kafka
   for n in 1 2 3; do
     if [ -n "$(pid_of "$DIR/n$n")" ]; then continue; fi
@@ -52,9 +53,8 @@ start_all() {
     port_free $(($(port $n) + 1))
     prepare $n
     launch "$DIR/n$n"
-    started+=("$n")
   done
-  for n in "${started[@]}"; do await_ready "$DIR/n$n"; done
+  for n in 1 2 3; do await_ready "$DIR/n$n"; done
   echo "ready: 127.0.0.1:$(port 1),127.0.0.1:$(port 2),127.0.0.1:$(port 3)"
 }
 

@@ -28,9 +28,7 @@ fetch_kafka() {
 pid_of() {
   local pid
   pid=$(cat "$1/kafka.pid" 2>/dev/null) || return 0
-  if kill -0 "$pid" 2>/dev/null && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$1/kafka.properties"; then
-    echo "$pid"
-  fi
+  if grep -aqF "$1/kafka.properties" "/proc/$pid/cmdline" 2>/dev/null; then echo "$pid"; fi
 }
 
 # port_free PORT: fails with a clear line if something listens there.

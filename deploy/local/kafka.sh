@@ -30,7 +30,11 @@ DIR=$(cd "$DIR" && pwd)
 start() {
   local pid
   pid=$(pid_of "$DIR")
-  if [ -n "$pid" ]; then echo "already running: 127.0.0.1:$PORT, pid $pid"; return 0; fi
+  if [ -n "$pid" ]; then
+    await_ready "$DIR"
+    echo "already running: 127.0.0.1:$PORT, pid $pid"
+    return 0
+  fi
   fetch_kafka
   port_free "$PORT"
   port_free $((PORT + 1))

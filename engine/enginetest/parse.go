@@ -249,7 +249,7 @@ func (p *parser) expect(b *block) {
 		}
 		s.expected = append(s.expected, e)
 	}
-	if len(s.expected) == 0 && b.rest == "" {
+	if len(b.lines) == 0 && b.rest == "" {
 		p.fail(b.line, "expect needs indented lines below it, or the word nothing")
 	}
 	p.step(s)

@@ -89,7 +89,8 @@ func (p *parser) debezium(name, rest string) (*engine.Record, error) {
 	}
 	words := strings.SplitN(rest, " ", 3)
 	if len(words) < 2 || len(words[0]) != 1 || !strings.Contains(operations, words[0]) {
-		return nil, fmt.Errorf("cdc needs one of the letters %s, a position and a row", strings.Join(strings.Split(operations, ""), " "))
+		letters := strings.Join(strings.Split(operations, ""), " ")
+		return nil, fmt.Errorf("cdc needs one of the letters %s, a position and a row", letters)
 	}
 	op := words[0]
 	position, err := strconv.ParseInt(words[1], 10, 64)
@@ -104,7 +105,9 @@ func (p *parser) debezium(name, rest string) (*engine.Record, error) {
 	}
 	envelope := map[string]any{
 		"op": op, "before": nil, "after": nil,
-		"source": map[string]any{"lsn": position, "ts_ms": p.clock.Time().UnixMilli(), "snapshot": strconv.FormatBool(op == "r")},
+		"source": map[string]any{
+			"lsn": position, "ts_ms": p.clock.Time().UnixMilli(), "snapshot": strconv.FormatBool(op == "r"),
+		},
 	}
 	rec := &engine.Record{Topic: table.Source.Topic}
 	switch op {

@@ -40,8 +40,9 @@ var ways = []way{
 	{name: "restored from the changelog after each step", epoch: 1, restored: true},
 }
 
-// Run runs the script in five ways: plain, in epochs of any size, restarted and restored after every step. What comes out must
-// be what the script expects, and the same in all ways, to the byte. The error says what is not, naming file and line.
+// Run runs the script in five ways: plain, in epochs of any size, restarted and restored after every step. What comes
+// out must be what the script expects, and the same in all ways, to the byte. The error says what is not, naming file
+// and line.
 func (s *Script) Run(cfg Config) error {
 	var plain []string
 	for i, w := range ways {

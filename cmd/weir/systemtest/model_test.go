@@ -1,5 +1,5 @@
-// Package systemtest tests the built program: workers that are killed on a real Kafka, against an oracle that recomputes
-// from the source topics all that must come out; and what users meet on the command line.
+// Package systemtest tests the built program: workers that are killed on a real Kafka, against an oracle that
+// recomputes from the source topics all that must come out; and what users meet on the command line.
 package systemtest
 
 import (
@@ -116,7 +116,9 @@ var rules = []rule{
 	{"contact", "recent", false, func(s *subject, now int64) bool {
 		return s.count("visited", now, 15*second, func(e *occurrence) bool { return e.page == "pricing" }) > 0
 	}},
-	{"contact", "busy", false, func(s *subject, now int64) bool { return s.count("visited", now, 20*second, anyEvent) >= 3 }},
+	{"contact", "busy", false, func(s *subject, now int64) bool {
+		return s.count("visited", now, 20*second, anyEvent) >= 3
+	}},
 	{"contact", "quiet", false, func(s *subject, now int64) bool {
 		return s.optIn() && s.count("visited", now, 12*second, anyEvent) == 0
 	}},

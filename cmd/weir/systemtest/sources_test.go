@@ -30,7 +30,8 @@ type history struct {
 }
 
 func newSources(prefix string) *sources {
-	return &sources{prefix: prefix, subjects: map[string]*history{}, bad: map[origin]sourceBytes{}, home: map[string]int32{}}
+	return &sources{prefix: prefix, subjects: map[string]*history{}, bad: map[origin]sourceBytes{},
+		home: map[string]int32{}}
 }
 
 func (s *sources) of(audience, id string) *history {
@@ -85,9 +86,8 @@ func (s *sources) addContact(from origin, r *engine.Record) error {
 	if m.Source.Lsn <= h.lsn {
 		return nil
 	}
-	if s.change(h, from, m.After) {
-		h.lsn = m.Source.Lsn
-	}
+	h.lsn = m.Source.Lsn
+	s.change(h, from, m.After)
 	return nil
 }
 
@@ -108,15 +108,14 @@ func (s *sources) addLead(from origin, r *engine.Record) error {
 	return nil
 }
 
-// change makes after the row of h and tells whether that is a change.
-func (s *sources) change(h *history, from origin, after *image) bool {
+// change makes after the row of h, if that is a change.
+func (s *sources) change(h *history, from origin, after *image) {
 	if h.row.same(after) {
-		return false
+		return
 	}
 	h.rows = append(h.rows, change{origin: from, before: h.row, after: after})
 	h.row = after
 	s.markers++
-	return true
 }
 
 func (s *sources) addEvent(from origin, r *engine.Record) error {

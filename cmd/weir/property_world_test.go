@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/weirstream/weir/engine"
+	"github.com/weirstream/weir/state/row"
+)
+
+// world is one case of the property: a catalog and what happens.
+type world struct {
+	catalog   string
+	debezium  bool
+	retention [2]string // of the event kinds; empty: for ever
+	segments  []segmentCase
+	triggers  []triggerCase
+	moves     []move
+	cuts      []cut // how the second run is disturbed, by move
+	epoch     int   // moves of an epoch in the second run
+	deltas    int   // outputs of the last check
+}
+
+// segmentCase is a segment; in_segment names only those before it.
+type segmentCase struct{ name, where string }
+
+// triggerCase is a trigger, on one of rows, an event kind and a segment.
+type triggerCase struct {
+	name    string
+	kind    int    // 0, 1: an event kind; onRow; onSegment
+	actions string // "" for all, or one of them
+	field   string // row: only updates of this one
+	segment int    // its position in world.segments
+	when    string
+}
+
+const (
+	onRow     = 2
+	onSegment = 3
+)
+
+// move is one step of a history.
+type move struct {
+	at      row.Instant
+	what    moveKind
+	record  engine.Record
+	subject string
+
+	image    row.Row // upsert
+	keep     bool    // upsert: the field s was not sent
+	lsn      uint64  // 0: the format has none
+	snapshot bool
+
+	kind  int // event: 0 or 1
+	event row.Event
+}
+
+type moveKind uint8
+
+const (
+	clockMove moveKind = iota
+	upsert
+	removal
+	occurrence
+	repeated // the record before, again
+	nothing  // the tombstone after a delete
+)
+
+// cut is what happens to the second run before a move.
+type cut uint8
+
+const (
+	noCut cut = iota
+	flush
+	restart
+	restore
+	crash // what was not committed is lost, and its records come again
+)
+
+var cutNames = [...]string{"", "flush", "restart", "restore", "crash"}
+
+var (
+	kindNames  = [2]string{"bought", "opened"}
+	subjectIDs = []string{"c-1", "c-2"}
+	spans      = []string{"1h", "1d", "10d", "30d", "90d", "1mo", "6mo", "1y"}
+	edges      = append([]string{"400d", "13mo", "500d", "48h", "36h", "240h"}, spans...)
+	start      = row.At(time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC))
+
+	contactFields = []row.Field{
+		{Name: "id", Type: row.Type{Kind: row.String}}, {Name: "s", Type: row.Type{Kind: row.String}},
+		{Name: "n", Type: row.Type{Kind: row.Int}}, {Name: "d", Type: row.Type{Kind: row.Double}},
+		{Name: "b", Type: row.Type{Kind: row.Bool}}, {Name: "t", Type: row.Type{Kind: row.Timestamp}},
+		{Name: "day", Type: row.Type{Kind: row.Timestamp, Date: true}},
+		{Name: "tags", Type: row.Type{Kind: row.List, Elem: &row.Type{Kind: row.String}}},
+		{Name: "nums", Type: row.Type{Kind: row.List, Elem: &row.Type{Kind: row.Int}}},
+	}
+	eventFields = []row.Field{
+		{Name: "s", Type: row.Type{Kind: row.String}}, {Name: "n", Type: row.Type{Kind: row.Int}},
+	}
+)
+
+// text writes the catalog as a user would.
+func (w *world) text() string {
+	format := "json"
+	if w.debezium {
+		format = "debezium"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "kind: Table\nname: contact\naudience: true\nkey: id\n"+
+		"source: {topic: rows, format: %s}\nfields:\n", format)
+	for _, f := range contactFields {
+		fmt.Fprintf(&b, "  %s: %s\n", f.Name, f.Type)
+	}
+	for i, name := range kindNames {
+		fmt.Fprintf(&b, "---\nkind: Event\nname: %s\nsource: {topic: events, format: json, match: {type: %s}}\n"+
+			"audience: {contact: who}\nid: id\ntime: time\nfields: {s: string, n: int}\n", name, name)
+		if w.retention[i] != "" {
+			fmt.Fprintf(&b, "retention: %s\n", w.retention[i])
+		}
+	}
+	for _, s := range w.segments {
+		fmt.Fprintf(&b, "---\nkind: Segment\nname: %s\naudience: contact\nwhere: >\n  %s\n", s.name, s.where)
+	}
+	for _, t := range w.triggers {
+		fmt.Fprintf(&b, "---\nkind: Trigger\nname: %s\naudience: contact\n", t.name)
+		switch t.kind {
+		case onRow:
+			b.WriteString("on: {table: contact")
+		case onSegment:
+			fmt.Fprintf(&b, "on: {segment: %s", w.segments[t.segment].name)
+		default:
+			fmt.Fprintf(&b, "on: {event: %s", kindNames[t.kind])
+		}
+		if t.actions != "" {
+			fmt.Fprintf(&b, ", actions: [%s]", t.actions)
+		}
+		if t.field != "" {
+			fmt.Fprintf(&b, ", fields: [%s]", t.field)
+		}
+		b.WriteString("}\n")
+		if t.when != "" {
+			fmt.Fprintf(&b, "when: >\n  %s\n", t.when)
+		}
+	}
+	return b.String()
+}
