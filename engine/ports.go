@@ -30,6 +30,16 @@ type Decoder interface {
 	Decode(rec *Record, out []Change) []Change
 }
 
+// InterruptedDecoder is a Decoder that needs others to decode, such as a schema registry. While it waits for them,
+// Decode blocks.
+type InterruptedDecoder interface {
+	Decoder
+	// Err tells why the last record could not be decoded, nil if it was: the wait has ended without an answer. Then
+	// Decode has appended nothing. The record, and all that follow it in its partition, must be read again by another
+	// Decoder, and nothing of them may be written before.
+	Err() error
+}
+
 // Output is one record for an output topic, in the subject's partition. Its Topic is without the application's prefix.
 type Output = emit.Record
 

@@ -150,11 +150,11 @@ func (m *model) settled(s *subjectModel, now row.Instant, deltas []*delivery) er
 	place := -1
 	for _, d := range deltas {
 		i := slices.IndexFunc(m.w.segments, func(c segmentCase) bool { return c.name == d.value.Segment })
-		if at := slices.Index(m.order, i); at <= place {
+		at := slices.Index(m.order, i)
+		if at <= place {
 			return fmt.Errorf("%v is out of order", d)
-		} else {
-			place = at
 		}
+		place = at
 		enter := d.value.Op == "enter"
 		if s.members[i] == enter {
 			return fmt.Errorf("%v: it was so already", d)

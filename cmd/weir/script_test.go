@@ -13,6 +13,7 @@ import (
 	"github.com/weirstream/weir/engine"
 	"github.com/weirstream/weir/engine/enginetest"
 	"github.com/weirstream/weir/operators/catalog"
+	"github.com/weirstream/weir/state"
 )
 
 const scriptFolder = "testdata/scripts"
@@ -37,7 +38,7 @@ func TestScripts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := readScript(t, file)
-			if err := s.Run(scriptConfig()); err != nil {
+			if err := s.Run(scriptConfig(t)); err != nil {
 				t.Errorf("%s\n%v", s.About, err)
 			}
 		})
@@ -83,7 +84,7 @@ row contact {"id": "c-1"}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Run(scriptConfig()); err != nil {
+	if err := s.Run(scriptConfig(t)); err != nil {
 		t.Error(err)
 	}
 }
@@ -101,8 +102,11 @@ func readScript(t *testing.T, file string) *enginetest.Script {
 	return s
 }
 
-func scriptConfig() enginetest.Config {
-	return enginetest.Config{Decoder: func(c *catalog.Catalog, recordBytes int) engine.Decoder {
+// scriptConfig gives the runs that restart a store on disk, which is closed and opened again at every step.
+func scriptConfig(t *testing.T) enginetest.Config {
+	dir := t.TempDir()
+	open := func() (*state.Store, error) { return state.Open(dir, state.Options{}) }
+	return enginetest.Config{Open: open, Reopen: open, Decoder: func(c *catalog.Catalog, recordBytes int) engine.Decoder {
 		return decode.New(c, decode.Options{RecordBytesMax: recordBytes})
 	}}
 }

@@ -23,8 +23,10 @@ type Producer struct {
 	failed error
 }
 
-// producerBuffer is how many records may wait for the brokers; Send waits while there are so many.
-const producerBuffer = 20_000
+const (
+	producerBuffer = 20_000    // records that may wait for the brokers; Send waits while there are so many
+	producerBatch  = 1_000_000 // bytes: source topics have Kafka's default max.message.bytes, as a rule
+)
 
 // NewProducer returns a producer. Records go to the partition that Kafka's Java clients would choose by the key.
 func NewProducer(cfg Config) (*Producer, error) {
@@ -33,7 +35,7 @@ func NewProducer(cfg Config) (*Producer, error) {
 		return nil, err
 	}
 	cl, err := cfg.newClient("producer", kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
-		kgo.MaxBufferedRecords(producerBuffer))
+		kgo.MaxBufferedRecords(producerBuffer), kgo.ProducerBatchMaxBytes(producerBatch))
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ if [ "$COMMAND" = tool ]; then
   fetch_kafka
   exec java -Xmx256m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "$LOG4J" -cp "$LIBS/*" "$@"
 fi
+case $COMMAND in start | stop | kill | restart | status) ;; *) usage ;; esac
 PORT=${1:-9092}
 case $PORT in *[!0-9]*) usage ;; esac
 DIR=${2:-$HERE/run/kafka-$PORT}
@@ -54,5 +55,4 @@ status)
   pid=$(pid_of "$DIR")
   [ -n "$pid" ] || { echo "not running"; exit 1; }
   echo "running: 127.0.0.1:$PORT, pid $pid" ;;
-*) usage ;;
 esac

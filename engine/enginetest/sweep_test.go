@@ -48,7 +48,8 @@ func parse(t *testing.T, text string) *catalog.Catalog {
 }
 
 // TestSweep brings a changed catalog over a subject: the segment that is gone ends, the one that is edited changes,
-// both with the cause catalog, as do the firings. The segment that stays keeps its timer, though another was due before.
+// both with the cause catalog, as do the firings. The segment that stays keeps its timer, though another was due
+// before.
 func TestSweep(t *testing.T) {
 	day := row.At(mustTime(t, "2026-01-02T00:00:00Z")) - row.At(mustTime(t, "2026-01-01T00:00:00Z"))
 	start := row.At(mustTime(t, "2026-01-01T00:00:00Z"))

@@ -37,7 +37,7 @@ func TestManyTimers(t *testing.T) {
 		return task
 	}
 	task := open()
-	const contacts, rounds = 12_000, 120
+	const contacts, rounds = 12_000, 60
 	day := row.Instant(24 * time.Hour)
 	now := row.At(mustTime(t, "2026-01-01T00:00:00Z"))
 	stays := make([]stay, contacts)

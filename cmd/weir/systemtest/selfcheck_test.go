@@ -169,11 +169,11 @@ func faultsOf(s *sources, outs []engine.Record) []string {
 }
 
 // TestCheckerAcceptsWhatIsRight shows that the checker has nothing to say against the model's own output, and that the
-// feed draws every kind of thing. It feeds 8,000 records without a broker.
+// feed draws every kind of thing. It feeds 5,000 records without a broker.
 func TestCheckerAcceptsWhatIsRight(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	records, f := selfFeed(seed, 8000)
+	records, f := selfFeed(seed, 5000)
 	s, outs := perfect(t, records)
 	if faults := faultsOf(s, outs); len(faults) > 0 {
 		t.Fatalf("%d faults in what is right; the first: %s", len(faults), faults[0])
@@ -206,7 +206,7 @@ func TestCheckerAcceptsWhatIsRight(t *testing.T) {
 
 // TestCheckerFindsFaults shows that each kind of fault is found. Each case spoils output that is right in one place.
 func TestCheckerFindsFaults(t *testing.T) {
-	records, _ := selfFeed(7, 3000)
+	records, _ := selfFeed(7, 1500)
 	s, right := perfect(t, records)
 	of := func(topic, with string) func(engine.Record) bool {
 		return func(r engine.Record) bool {
