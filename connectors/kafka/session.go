@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -138,11 +139,8 @@ func (s *Session) Poll(ctx context.Context, wait time.Duration, recordsMax int) 
 	defer cancel()
 	waiting, cancelWake := s.own.pollContext(waiting)
 	defer cancelWake()
-	fetches := s.cl.PollRecords(waiting, recordsMax)
-	if err := readErrors(s.cfg.Logger, fetches); err != nil {
-		return engine.Poll{}, err
-	}
-	if err := ctx.Err(); err != nil {
+	fetches, err := s.gather(ctx, waiting, recordsMax)
+	if err != nil {
 		return engine.Poll{}, err
 	}
 	var p engine.Poll
@@ -160,6 +158,34 @@ func (s *Session) Poll(ctx context.Context, wait time.Duration, recordsMax int) 
 		s.settleRevoked(ctx)
 	}
 	return p, nil
+}
+
+// What a poll gathers beyond its first fetch.
+const (
+	gatherWait = time.Millisecond // for each further fetch
+	gatherMax  = 8                // fetches
+)
+
+// gather returns what is at hand, after waiting for the first records. The client holds one fetch of a broker ready, which
+// was answered while the last epoch was committed, with the few records that came first; what came after them is
+// in the fetches that follow at once. An epoch that left them would be small, and they would wait for its commit.
+func (s *Session) gather(ctx, waiting context.Context, recordsMax int) (all kgo.Fetches, err error) {
+	for n := 0; n < gatherMax && recordsMax > 0; n++ {
+		fetches := s.cl.PollRecords(waiting, recordsMax)
+		if err := errors.Join(readErrors(s.cfg.Logger, fetches), ctx.Err()); err != nil {
+			return nil, err
+		}
+		got := fetches.NumRecords()
+		all = append(all, fetches...)
+		if got == 0 {
+			break
+		}
+		recordsMax -= got
+		var cancel context.CancelFunc
+		waiting, cancel = context.WithTimeout(ctx, gatherWait)
+		defer cancel()
+	}
+	return all, nil
 }
 
 // take copies the fetched records that are this worker's. Records that were fetched before a partition was lost
