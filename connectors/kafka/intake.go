@@ -71,6 +71,7 @@ func OpenIntake(cfg Config, partitions int32, topics []string, newDecoder func()
 		kgo.ConsumeTopics(topics...),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.AdjustFetchOffsetsFn(oneBefore),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(cfg.SessionTimeout),
 		kgo.HeartbeatInterval(max(cfg.SessionTimeout/10, 100*time.Millisecond)),
@@ -94,6 +95,19 @@ func OpenIntake(cfg Config, partitions int32, topics []string, newDecoder func()
 	}
 	in.Swap(topics, newDecoder)
 	return in, nil
+}
+
+// oneBefore makes intake begin with the last record that it had finished. A decoder knows by the record before it whether
+// a tombstone says something new, so it must see that one; the tasks drop what comes of it a second time.
+func oneBefore(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	for _, partitions := range offsets {
+		for p, o := range partitions {
+			if at := o.EpochOffset().Offset; at > 0 {
+				partitions[p] = kgo.NewOffset().At(at - 1)
+			}
+		}
+	}
+	return offsets, nil
 }
 
 // Swap changes the topics and decoders, before the next poll. It may be called from any goroutine.
