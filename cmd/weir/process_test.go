@@ -79,7 +79,8 @@ func newWorkbench(t *testing.T) *workbench {
 		t.Fatal(err)
 	}
 	t.Cleanup(broker.Close)
-	b := &workbench{t: t, broker: broker, catalog: c, dir: t.TempDir(), state: map[string]string{}, spent: map[string]float64{}}
+	b := &workbench{t: t, broker: broker, catalog: c, dir: t.TempDir(), state: map[string]string{},
+		spent: map[string]float64{}}
 	cfg := kafka.Config{Brokers: []string{broker.Addr()}, Logger: slog.New(slog.DiscardHandler)}
 	for _, topic := range []string{"contacts", "events"} {
 		if err := kafka.CreateTopic(t.Context(), cfg, topic, 3, nil); err != nil {

@@ -97,8 +97,8 @@ func OpenIntake(cfg Config, partitions int32, topics []string, newDecoder func()
 	return in, nil
 }
 
-// oneBefore makes intake begin with the last record that it had finished. A decoder knows by the record before it whether
-// a tombstone says something new, so it must see that one; the tasks drop what comes of it a second time.
+// oneBefore makes intake begin with the last record that it had finished. A decoder knows by the record before it
+// whether a tombstone says something new, so it must see that one; the tasks drop what comes of it a second time.
 func oneBefore(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	for _, partitions := range offsets {
 		for p, o := range partitions {

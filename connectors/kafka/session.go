@@ -166,9 +166,10 @@ const (
 	gatherMax  = 8                // fetches
 )
 
-// gather returns what is at hand, after waiting for the first records. The client holds one fetch of a broker ready, which
-// was answered while the last epoch was committed, with the few records that came first; what came after them is
-// in the fetches that follow at once. An epoch that left them would be small, and they would wait for its commit.
+// gather returns what is at hand, after waiting for the first records. The client holds one fetch of a broker
+// ready, which was answered while the last epoch was committed, with the few records that came first; what came
+// after them is in the fetches that follow at once. An epoch that left them would be small, and they would wait for
+// its commit.
 func (s *Session) gather(ctx, waiting context.Context, recordsMax int) (all kgo.Fetches, err error) {
 	for n := 0; n < gatherMax && recordsMax > 0; n++ {
 		fetches := s.cl.PollRecords(waiting, recordsMax)
