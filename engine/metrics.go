@@ -13,7 +13,7 @@ func (t *Task) metrics(now row.Instant) {
 		return
 	}
 	from := intervalStart(clock, every)
-	if now < from+every {
+	if now < from+every || !t.counting {
 		return
 	}
 	for _, k := range t.sortedCounters() {
@@ -28,6 +28,7 @@ func (t *Task) metrics(now row.Instant) {
 		}))
 		c.Entered, c.Left, c.Fired = 0, 0, 0
 	}
+	t.counting = false
 }
 
 // intervalStart returns the last multiple of every that is not after at; instants before 1970 are negative.
@@ -42,13 +43,8 @@ func intervalStart(at, every row.Instant) row.Instant {
 // nextMetrics returns when the present interval's figures are due; row.Never if there are none.
 func (t *Task) nextMetrics() row.Instant {
 	every := t.config.MetricsInterval
-	if every <= 0 || t.fact.Clock == row.Earliest {
+	if every <= 0 || t.fact.Clock == row.Earliest || !t.counting {
 		return row.Never
 	}
-	for _, c := range t.counters {
-		if c.Entered != 0 || c.Left != 0 || c.Fired != 0 {
-			return intervalStart(t.fact.Clock, every) + every
-		}
-	}
-	return row.Never
+	return intervalStart(t.fact.Clock, every) + every
 }

@@ -40,6 +40,7 @@ type Task struct {
 	fact     state.Task
 	sources  map[state.Source]*mark
 	counters map[counterKey]*counter
+	counting bool // some counter is not zero in the present metrics interval
 	born     row.Instant // when what is being worked on was caused: a record's own time, a timer's due instant
 	sweep    *sweep      // a changed catalog is being brought over the subjects; nil if not
 
@@ -156,8 +157,9 @@ func (t *Task) resetCounters() error {
 	if err != nil {
 		return fmt.Errorf("cannot read the counters of partition %d: %w", t.partition, err)
 	}
-	t.counters = make(map[counterKey]*counter, len(held))
+	t.counters, t.counting = make(map[counterKey]*counter, len(held)), false
 	for _, c := range held {
+		t.counting = t.counting || c.Entered != 0 || c.Left != 0 || c.Fired != 0
 		t.counters[counterKey{c.Kind, c.Name}] = &counter{Counter: c}
 	}
 	return nil
@@ -266,6 +268,7 @@ func (t *Task) count(kind, name string) *counter {
 		c = &counter{Counter: state.Counter{Kind: kind, Name: name}}
 		t.counters[k] = c
 	}
+	t.counting = true
 	if !c.dirty {
 		c.dirty = true
 		t.epoch.counts = append(t.epoch.counts, k)
