@@ -40,7 +40,7 @@ type Task struct {
 	fact     state.Task
 	sources  map[state.Source]*mark
 	counters map[counterKey]*counter
-	counting bool // some counter is not zero in the present metrics interval
+	counting bool        // some counter is not zero in the present metrics interval
 	born     row.Instant // when what is being worked on was caused: a record's own time, a timer's due instant
 	sweep    *sweep      // a changed catalog is being brought over the subjects; nil if not
 
