@@ -383,9 +383,13 @@ func (t *Task) firing(f *trigger.Firing, id string, now row.Instant, cause emit.
 	t.put(t.emitter.Firing(f, id, now, cause, t.fact.Seq))
 }
 
+// outputOverhead is about what an output takes besides its key and value: its headers.
+const outputOverhead = 256
+
 // put adds an output to the open epoch, with the instant of what caused it.
 func (t *Task) put(o Output) {
 	t.epoch.began = true
 	t.epoch.outputs = append(t.epoch.outputs, o)
+	t.epoch.bytes += len(o.Key) + len(o.Value) + outputOverhead
 	t.epoch.born = append(t.epoch.born, t.born)
 }

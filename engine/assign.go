@@ -186,6 +186,7 @@ func (w *Worker) revoke(p int32) {
 // rewind makes every task start again from what is committed: the session hands the records out again.
 func (w *Worker) rewind() error {
 	for _, t := range w.tasks {
+		t.records, t.taken = t.records[:0], 0
 		if t.task == nil {
 			continue
 		}

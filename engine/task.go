@@ -75,6 +75,7 @@ type epoch struct {
 	counts  []counterKey
 	flips   []segment.Flip
 	firings []trigger.Firing
+	bytes   int  // of outputs and, estimated, of facts
 	began   bool // something happened that must be written
 }
 
@@ -165,6 +166,9 @@ func (t *Task) resetCounters() error {
 	return nil
 }
 
+// Bytes returns about how many bytes the open epoch will write.
+func (t *Task) Bytes() int { return t.epoch.bytes }
+
 // Clock returns the highest instant that the task has worked at.
 func (t *Task) Clock() row.Instant { return t.fact.Clock }
 
@@ -202,6 +206,7 @@ func (t *Task) mark(e *entry) {
 	t.epoch.began = true
 	if !e.dirty {
 		e.dirty = true
+		t.epoch.bytes += e.bytes
 		t.epoch.dirty = append(t.epoch.dirty, e)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirstream/weir/operators/catalog"
@@ -17,6 +18,7 @@ import (
 type WorkerConfig struct {
 	Task         TaskConfig
 	EpochRecords int           // the most records of one epoch
+	EpochBytes   int64         // an epoch ends at about so many bytes of records in and out
 	EpochTimers  int           // the most timers that one task fires in one epoch while no record is read
 	PollWait     time.Duration // the longest wait for records
 	RetryMax     time.Duration // the longest pause between attempts to open a session
@@ -52,7 +54,8 @@ type workerTask struct {
 	partition int32
 	task      *Task // nil while restoring
 	cancel    context.CancelFunc
-	records   []Record // of the open epoch
+	records   []Record // polled and not yet committed
+	taken     int      // how many of them the open epoch has worked off
 	failed    error
 }
 
@@ -134,12 +137,15 @@ func (w *Worker) round(ctx context.Context, s Session) error {
 		return err
 	}
 	w.takeSwept(s)
-	wait := w.wait()
+	wait, recordsMax := w.wait(), w.config.EpochRecords
 	if wait == 0 && time.Since(w.polled) < pollEvery {
-		return w.epoch(ctx, s) // a backlog of timers is worked off before records are taken on
+		return w.epoch(ctx, s) // what is at hand is worked off before more is taken on
+	}
+	if w.backlog() {
+		recordsMax = 0 // only look for changes of assignment
 	}
 	w.polled = time.Now()
-	poll, err := s.Poll(ctx, wait, w.config.EpochRecords)
+	poll, err := s.Poll(ctx, wait, recordsMax)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -166,6 +172,16 @@ func (w *Worker) round(ctx context.Context, s Session) error {
 	return w.epoch(ctx, s)
 }
 
+// backlog tells whether records that were polled are left from an epoch that was full.
+func (w *Worker) backlog() bool {
+	for _, t := range w.tasks {
+		if len(t.records) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // wait returns how long the loop may sleep: until the next due instant of a task.
 func (w *Worker) wait() time.Duration {
 	wait := w.config.PollWait
@@ -177,7 +193,7 @@ func (w *Worker) wait() time.Duration {
 			wait = min(wait, 20*time.Millisecond) // its restore may end at any time
 			continue
 		}
-		if _, sweeping := t.task.Sweeping(); sweeping {
+		if _, sweeping := t.task.Sweeping(); sweeping || len(t.records) > 0 {
 			return 0
 		}
 		due, err := t.task.NextDue()
@@ -194,6 +210,8 @@ func (w *Worker) wait() time.Duration {
 // and applies it to the store. On an abort every task starts again from what is committed.
 func (w *Worker) epoch(ctx context.Context, s Session) error {
 	var wg sync.WaitGroup
+	var room atomic.Int64
+	room.Store(w.config.EpochBytes)
 	for _, t := range w.tasks {
 		if t.task == nil {
 			continue
@@ -201,7 +219,7 @@ func (w *Worker) epoch(ctx context.Context, s Session) error {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			t.failed = t.step(w.config.Now(), w.config.EpochTimers)
+			t.failed = t.step(w.config.Now(), w.config.EpochTimers, &room)
 		}()
 	}
 	wg.Wait()
@@ -214,8 +232,8 @@ func (w *Worker) epoch(ctx context.Context, s Session) error {
 			return &stateError{t.failed}
 		}
 		part := t.task.Effects()
-		if n := len(t.records); n > 0 {
-			part.Next = t.records[n-1].Offset + 1
+		if t.taken > 0 {
+			part.Next = t.records[t.taken-1].Offset + 1
 		}
 		if part.Next >= 0 || len(part.Facts)+len(part.Outputs) > 0 {
 			parts = append(parts, part)
@@ -227,9 +245,11 @@ func (w *Worker) epoch(ctx context.Context, s Session) error {
 	return w.commit(ctx, s, parts)
 }
 
-// step runs one task's share of an epoch.
-func (t *workerTask) step(now row.Instant, timersMax int) error {
+// step runs one task's share of an epoch. It takes at least one record, and no more when room, the bytes that the epoch
+// of all tasks may still grow by, is used up: the rest stays for the next epoch.
+func (t *workerTask) step(now row.Instant, timersMax int, room *atomic.Int64) error {
 	task := t.task
+	t.taken = 0
 	if _, sweeping := task.Sweeping(); sweeping {
 		return task.Sweep(now, timersMax)
 	}
@@ -246,10 +266,17 @@ func (t *workerTask) step(now row.Instant, timersMax int) error {
 			break
 		}
 	}
-	for i := range t.records {
-		if err := task.Take(&t.records[i], now); err != nil {
+	for size := task.Bytes(); t.taken < len(t.records); {
+		r := &t.records[t.taken]
+		if err := task.Take(r, now); err != nil {
 			return err
 		}
+		t.taken++
+		grown := task.Bytes() + len(r.Value)
+		if room.Add(int64(size-grown)) <= 0 {
+			break
+		}
+		size = task.Bytes()
 	}
 	return nil
 }
@@ -263,12 +290,13 @@ func (w *Worker) commit(ctx context.Context, s Session, parts []Part) error {
 	if err != nil {
 		return fmt.Errorf("cannot commit an epoch: %w", err)
 	}
-	for _, t := range w.tasks {
-		t.records = t.records[:0]
-	}
 	if !outcome.Committed {
 		w.config.Task.Counts.Aborts.Add(1)
 		return w.rewind()
+	}
+	for _, t := range w.tasks {
+		t.records = t.records[:copy(t.records, t.records[t.taken:])]
+		t.taken = 0
 	}
 	w.config.Task.Counts.Commits.Add(1)
 	if err := w.apply(parts, outcome); err != nil {

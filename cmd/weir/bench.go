@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -150,7 +149,9 @@ type benchWorker struct {
 // benchStop is how long a worker may take to end.
 const benchStop = 15 * time.Second
 
-func startBenchWorker(ctx context.Context, o benchOptions, app string, i int, dir, catalog, state string) (*benchWorker, error) {
+// startBenchWorker starts the worker number i.
+func startBenchWorker(ctx context.Context, o benchOptions, app string, i int,
+	dir, catalog, state string) (*benchWorker, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("cannot find this program: %w", err)
@@ -209,12 +210,7 @@ func (w *benchWorker) Stop() error {
 
 // lastLine returns the last line of a file, as far as it can be read.
 func lastLine(path string) string {
-	f, err := os.Open(path)
-	if err != nil {
-		return err.Error()
-	}
-	defer f.Close()
-	content, err := io.ReadAll(f)
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return err.Error()
 	}

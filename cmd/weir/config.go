@@ -55,7 +55,7 @@ var settings = []setting{
 		500*time.Millisecond, 4*time.Minute, func(s *Settings) *time.Duration { return &s.TransactionTimeout }),
 	whole("epoch.records", "10000", "an epoch ends at this many records",
 		1, 1_000_000, func(s *Settings) *int { return &s.EpochRecords }),
-	size("epoch.bytes", "32MiB", "an epoch ends at this many bytes of input",
+	size("epoch.bytes", "32MiB", "an epoch ends at about this many bytes of input and output",
 		64*kib, gib, func(s *Settings) *Bytes { return &s.EpochBytes }),
 	size("record.bytes", "16MiB", "the largest source record; a larger one goes to the dead-letter topic",
 		kib, 64*mib, func(s *Settings) *Bytes { return &s.RecordBytes }),

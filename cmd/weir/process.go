@@ -147,7 +147,7 @@ func (p *process) work(ctx context.Context, partitions int32, memory memoryShare
 	p.worker = engine.NewWorker(engine.WorkerConfig{
 		Task: engine.TaskConfig{App: p.settings.App, Format: format, Counts: &p.counts,
 			CacheBytes: int(memory.subjects / int64(partitions)), MetricsInterval: metricsInterval},
-		EpochRecords: p.settings.EpochRecords, EpochTimers: timersOfEpoch, PollWait: pollWait,
+		EpochRecords: p.settings.EpochRecords, EpochBytes: int64(p.settings.EpochBytes), EpochTimers: timersOfEpoch, PollWait: pollWait,
 		RetryMax: startRetryMax, Logger: p.log,
 		Now:       func() row.Instant { return row.At(time.Now()) },
 		Committed: p.committed,

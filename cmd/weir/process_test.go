@@ -235,7 +235,8 @@ func TestWorkersOnAnEmbeddedBroker(t *testing.T) {
 	b.outputs("weir")
 	stop()
 	b.feed(400)
-	_, stopTwo := b.start("two", nil) // another state folder: everything is restored from the changelog
+	// Another state folder: everything is restored from the changelog. Its epochs are full after a few records.
+	_, stopTwo := b.start("two", func(s *Settings) { s.EpochBytes = 2000 })
 	b.feed(400)
 	b.outputs("weir")
 	_, stopThree := b.start("three", nil)

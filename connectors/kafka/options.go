@@ -133,13 +133,11 @@ func (l clientLogger) Level() kgo.LogLevel {
 	return kgo.LogLevelWarn
 }
 
-// Log writes one line. The client's own INFO is debugging to weir's operators.
+// Log writes one line. The client's own INFO is debugging to weir's operators, and its errors are warnings: it tries
+// again by itself, and what it gives up on comes back to weir, which then decides.
 func (l clientLogger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	to := slog.LevelDebug
-	switch level {
-	case kgo.LogLevelError:
-		to = slog.LevelError
-	case kgo.LogLevelWarn:
+	if level == kgo.LogLevelError || level == kgo.LogLevelWarn {
 		to = slog.LevelWarn
 	}
 	l.log.Log(context.Background(), to, msg, keyvals...)

@@ -31,15 +31,14 @@ func (t *topicAdmin) check(ctx context.Context, partitions int32) error {
 			err = rc.Err
 		}
 		if err != nil {
-			f.add("cannot describe the settings of topic %s: %w", name, err)
-			continue
+			return fmt.Errorf("cannot describe the settings of topic %s: %w", name, err)
 		}
 		t.checkSettings(&f, name, s, settings(rc.Configs))
 	}
 	if len(f.list) == 0 {
 		return nil
 	}
-	return fmt.Errorf("cannot use the topics as they are: %w", errors.Join(f.list...))
+	return permanent{fmt.Errorf("cannot use the topics as they are: %w", errors.Join(f.list...))}
 }
 
 // describe asks for the topics' settings. A broker that has not heard of a new topic yet is asked again.

@@ -83,6 +83,7 @@ type chaos struct {
 	kills   int
 	workers []*worker
 
+	allowed atomic.Int64 // changes that may be sent by now
 	sent    atomic.Int64 // records
 	markers atomic.Int64 // changes sent that take effect
 	seen    atomic.Int64 // of them, those whose marker firing has come out
@@ -98,6 +99,7 @@ func newChaos(t *testing.T, records, kills int) *chaos {
 	t.Helper()
 	x := &chaos{t: t, seed: uint64(time.Now().UnixNano()), broker: needBroker(t), dir: runFolder(t), records: records,
 		kills: kills}
+	x.allowed.Store(forever)
 	if text := os.Getenv("WEIR_SYSTEM_SEED"); text != "" {
 		var err error
 		if x.seed, err = strconv.ParseUint(text, 10, 64); err != nil {
@@ -167,7 +169,7 @@ func (x *chaos) send() error {
 		}
 		x.sent.Store(int64(n))
 		x.markers.Store(int64(f.markers))
-		for n%64 == 0 && x.markers.Load()-x.seen.Load() > int64(x.records/aheadShare) {
+		for x.markers.Load()-x.seen.Load() > int64(x.records/aheadShare) || x.markers.Load() > x.allowed.Load() {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
@@ -212,17 +214,18 @@ func (x *chaos) watch() {
 	})
 }
 
-// disturb spreads the faults over the run: each comes when a further share of the changes has come out.
+// disturb spreads the faults over the run: each comes when a further share of the changes has come out. What is sent
+// waits for the fault after the next one, so that no fault finds all done.
 func (x *chaos) disturb() {
 	x.t.Helper()
+	defer x.allowed.Store(forever)
 	faults := x.kills + 3 // and a clean restart of a worker, one of the broker, and a worker that hangs
+	goal := func(i int) int64 { return int64(0.8 * float64(x.records) * float64(i+1) / float64(faults+1)) }
 	for i := 0; i < faults || x.hits == 0 && x.killed < killsMax; i++ {
-		share := float64(i+1) / float64(faults+1)
-		if i >= faults {
-			share = 1
+		if x.allowed.Store(goal(i + 1)); i+1 >= faults {
+			x.allowed.Store(forever)
 		}
-		goal := min(int64(share*float64(x.records)*0.8), x.markers.Load()+int64(x.records))
-		if !x.awaitSeen(goal) {
+		if !x.awaitSeen(min(goal(i), goal(faults))) {
 			break
 		}
 		switch i {
@@ -234,13 +237,16 @@ func (x *chaos) disturb() {
 			w := x.workers[1]
 			x.t.Logf("%d changes out: %s hangs for 9s, longer than its session lasts", x.seen.Load(), w.name)
 			w.signal(syscall.SIGSTOP)
-			time.Sleep(9 * time.Second) // the fault itself
+			time.Sleep(9 * time.Second) // how long it hangs
 			w.signal(syscall.SIGCONT)
+			x.announce(time.Now())
 		case faults / 2:
 			began := time.Now()
 			if x.broker.restart(x.t) {
 				x.t.Logf("%d changes out: the broker was restarted in %v", x.seen.Load(), time.Since(began).Round(time.Second))
 				x.announce(began)
+			} else {
+				x.t.Log("the broker is not one that deploy/local/kafka.sh runs: it is not restarted")
 			}
 		default:
 			x.kill()
@@ -248,12 +254,13 @@ func (x *chaos) disturb() {
 	}
 }
 
-// announce says that workers may log errors from the instant on and for a while from now.
+// announce says that workers may log errors from the instant on and for a while from now: the broker was away, or they
+// were and have lost their membership.
 func (x *chaos) announce(from time.Time) {
 	x.away = append(x.away, span{from, time.Now().Add(20 * time.Second)})
 }
 
-// span is a time in which the broker was away or just back.
+// span is a time in which errors are no surprise.
 type span struct{ from, to time.Time }
 
 func (x *chaos) announced(at time.Time) bool {
@@ -291,7 +298,7 @@ func (x *chaos) kill() {
 	x.hits += open
 	x.t.Logf("%d changes out: killed %s (transaction open: %v), starting it again after %v", x.seen.Load(), w.name,
 		open > 0, pause)
-	time.Sleep(pause) // the fault itself: how long the worker is away
+	time.Sleep(pause) // how long the worker is away
 	w.start()
 }
 
@@ -304,10 +311,21 @@ func (x *chaos) settle() {
 	x.awaitSeen(forever)
 	x.t.Logf("all %d changes of %d records are out; waiting for the windows to run out", x.seen.Load(), x.sent.Load())
 	s, c := x.readSources(), x.readOutputs(kafka.Committed)
-	want := int64(c.expected(s))
+	want := int64(expected(c, s))
 	await(x.t, time.Minute, fmt.Sprintf("%d membership changes are out", want), func() (bool, string) {
 		return x.deltas.Load() >= want, fmt.Sprintf("%d out", x.deltas.Load())
 	})
+}
+
+// expected returns how many membership changes the sources give, with the subjects' changes in the order and at the
+// instants that the marker firings tell.
+func expected(c *checker, s *sources) int {
+	n := 0
+	for name, h := range s.subjects {
+		scratch := newChecker(c.app)
+		n += len(scratch.replay(name, h, slices.Clone(c.subjects[name])).deltas)
+	}
+	return n
 }
 
 // judge compares what came out with what the source topics say.

@@ -131,17 +131,6 @@ func (c *checker) addDead(r *engine.Record) {
 	c.dead[from] = append(c.dead[from], sourceBytes{bytes.Clone(r.Key), bytes.Clone(r.Value)})
 }
 
-// expected returns how many membership changes the sources give, with the subjects' changes in the order and at the
-// instants that the marker firings tell.
-func (c *checker) expected(s *sources) int {
-	n := 0
-	for name, h := range s.subjects {
-		scratch := newChecker(c.app)
-		n += len(scratch.replay(name, h, slices.Clone(c.subjects[name])).deltas)
-	}
-	return n
-}
-
 // check compares all that came out with the sources and returns what is wrong.
 func (c *checker) check(s *sources) []string {
 	c.checkSeqs()
