@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/weirstream/weir/bench/latency"
 )
 
 // effect is a membership change or a firing, as the demo shows it.
@@ -40,14 +42,14 @@ type display struct {
 
 	mu         sync.Mutex
 	start      time.Time
-	last       time.Time // of the last tick
-	records    uint64    // at the last tick
-	printed    int       // since the last tick
-	statusShow bool      // the status line stands at the bottom
-	loaded     time.Time // the tables had been sent; zero: not yet, or not told
-	recent     latencies // since the last tick
-	loading    latencies // of effects of the tables as they were at the beginning
-	all        latencies // of the others
+	last       time.Time         // of the last tick
+	records    uint64            // at the last tick
+	printed    int               // since the last tick
+	statusShow bool              // the status line stands at the bottom
+	loaded     time.Time         // the tables had been sent; zero: not yet, or not told
+	recent     latency.Histogram // since the last tick
+	loading    latency.Histogram // of effects of the tables as they were at the beginning
+	all        latency.Histogram // of the others
 	sizes      map[string]int
 	firings    map[string]int
 	entries    uint64
@@ -82,11 +84,11 @@ func (d *display) Show(e effect, now time.Time) {
 	default:
 		d.firings[e.Name]++
 	}
-	d.recent.add(e.Latency)
+	d.recent.Add(e.Latency)
 	if d.loaded.IsZero() || now.Add(-e.Latency).Before(d.loaded) {
-		d.loading.add(e.Latency)
+		d.loading.Add(e.Latency)
 	} else {
-		d.all.add(e.Latency)
+		d.all.Add(e.Latency)
 	}
 	if d.first < 0 {
 		d.first = now.Sub(d.start)
@@ -121,7 +123,7 @@ func (d *display) Tick(records uint64, now time.Time) {
 	} else {
 		d.line("%s", status)
 	}
-	d.records, d.last, d.printed, d.recent = records, now, 0, latencies{}
+	d.records, d.last, d.printed, d.recent = records, now, 0, latency.Histogram{}
 }
 
 // status returns the line of a tick.
@@ -129,8 +131,8 @@ func (d *display) status(records uint64, now time.Time) string {
 	var b strings.Builder
 	rate := perSecond(records-d.records, now.Sub(d.last))
 	fmt.Fprintf(&b, "%s %s records/s", clockTime(now.Sub(d.start)), thousands(rate))
-	if d.recent.n > 0 {
-		fmt.Fprintf(&b, "  p50 %s p99 %s", brief(d.recent.quantile(0.5)), brief(d.recent.quantile(0.99)))
+	if d.recent.Count() > 0 {
+		fmt.Fprintf(&b, "  p50 %s p99 %s", brief(d.recent.Quantile(0.5)), brief(d.recent.Quantile(0.99)))
 	}
 	for i, name := range d.largest() {
 		if i == 6 {
@@ -149,12 +151,12 @@ func (d *display) Final(records uint64, now time.Time) {
 	d.line("")
 	d.line("%s records in %s: %s a second", thousands(records), took.Round(100*time.Millisecond),
 		thousands(perSecond(records, took)))
-	if d.all.n+d.loading.n == 0 {
+	if d.all.Count()+d.loading.Count() == 0 {
 		d.line("nothing flowed: no membership changed and no trigger fired")
 		return
 	}
 	d.line("%s entered, %s left, %s fired; the first after %s", thousands(d.entries), thousands(d.leaves),
-		thousands(d.all.n+d.loading.n-d.entries-d.leaves), brief(d.first))
+		thousands(d.all.Count()+d.loading.Count()-d.entries-d.leaves), brief(d.first))
 	const latency = "latency from source record to committed output"
 	if d.loaded.IsZero() {
 		d.latency(latency, &d.loading)
@@ -178,13 +180,13 @@ func (d *display) Final(records uint64, now time.Time) {
 func (d *display) Flowed() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.all.n+d.loading.n > 0
+	return d.all.Count()+d.loading.Count() > 0
 }
 
 // latency prints a line on l, if it holds any.
-func (d *display) latency(what string, l *latencies) {
-	if l.n > 0 {
-		d.line("%s: p50 %s, p99 %s, max %s", what, brief(l.quantile(0.5)), brief(l.quantile(0.99)), brief(l.max))
+func (d *display) latency(what string, l *latency.Histogram) {
+	if l.Count() > 0 {
+		d.line("%s: p50 %s, p99 %s, max %s", what, brief(l.Quantile(0.5)), brief(l.Quantile(0.99)), brief(l.Max()))
 	}
 }
 
