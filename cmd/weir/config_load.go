@@ -78,7 +78,7 @@ func (p *program) loadSettings(flags *pflag.FlagSet) (*Settings, map[string]orig
 		}
 	}
 	s.PartitionsGiven = origins["partitions"].Source != fromDefault
-	faults = append(faults, readPassword(s, origins)...)
+	faults = append(faults, readPasswords(s, origins)...)
 	if err := s.Validate(); err != nil {
 		faults = append(faults, err)
 	}
@@ -124,18 +124,29 @@ func (o origin) in() string {
 	return " (" + o.Place + ")"
 }
 
-// readPassword reads the password from its file, where one is named.
-func readPassword(s *Settings, origins map[string]origin) []error {
-	if s.SASL.PasswordFile == "" {
-		return nil
+// readPasswords reads the passwords from their files, where ones are named.
+func readPasswords(s *Settings, origins map[string]origin) (faults []error) {
+	for _, p := range []struct {
+		key      string
+		password *string
+		file     string
+	}{
+		{"sasl.password", &s.SASL.Password, s.SASL.PasswordFile},
+		{"registry.password", &s.Registry.Password, s.Registry.PasswordFile},
+	} {
+		if p.file == "" {
+			continue
+		}
+		if *p.password != "" {
+			faults = append(faults, fmt.Errorf("%s, %s-file: both are set; keep one", p.key, p.key))
+			continue
+		}
+		content, err := os.ReadFile(p.file)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s-file%s: %w", p.key, origins[p.key+"-file"].in(), err))
+			continue
+		}
+		*p.password = strings.TrimRight(string(content), "\r\n")
 	}
-	if s.SASL.Password != "" {
-		return []error{errors.New("sasl.password, sasl.password-file: both are set; keep one")}
-	}
-	content, err := os.ReadFile(s.SASL.PasswordFile)
-	if err != nil {
-		return []error{fmt.Errorf("sasl.password-file%s: %w", origins["sasl.password-file"].in(), err)}
-	}
-	s.SASL.Password = strings.TrimRight(string(content), "\r\n")
-	return nil
+	return faults
 }

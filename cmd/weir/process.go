@@ -78,6 +78,11 @@ func kafkaConfig(s *Settings, log *slog.Logger) kafka.Config {
 	}
 }
 
+func (p *process) registryConfig() kafka.RegistryConfig {
+	r := p.settings.Registry
+	return kafka.RegistryConfig{URL: r.URL, User: r.User, Password: kafka.Secret(r.Password), TLS: p.kafka.TLS, Logger: p.log}
+}
+
 // run works until ctx ends. It returns nil after a clean stop.
 func (p *process) run(ctx context.Context) (err error) {
 	if p.kafka.Instance == "" {
@@ -87,6 +92,13 @@ func (p *process) run(ctx context.Context) (err error) {
 	}
 	if err := p.kafka.Validate(); err != nil {
 		return err
+	}
+	if r := p.registryConfig(); r.URL != "" {
+		if err := r.Validate(); err != nil {
+			return err
+		}
+	} else if decode.NeedsRegistry(p.catalog) {
+		return errors.New("the catalog reads topics in Avro: set registry.url to the schema registry that has their schemas")
 	}
 	memory := shareMemory(int64(p.settings.MemoryLimit))
 	p.store, err = state.Open(filepath.Join(p.settings.State, "store"), state.Options{
@@ -205,9 +217,15 @@ func (p *process) runIntake(ctx context.Context, partitions int32) error {
 func (p *process) intakeOnce(ctx context.Context, partitions int32) error {
 	commands := p.kafka.Topic("commands")
 	topics := append(slices.Clone(p.catalog.Topics()), commands)
-	in, err := kafka.OpenIntake(p.kafka, partitions, topics, func() engine.Decoder {
-		return decode.New(p.catalog, decode.Options{RecordBytesMax: int(p.settings.RecordBytes), Commands: commands})
-	})
+	o := decode.Options{RecordBytesMax: int(p.settings.RecordBytes), Commands: commands}
+	if r := p.registryConfig(); r.URL != "" {
+		registry, err := kafka.OpenRegistry(ctx, r)
+		if err != nil {
+			return err
+		}
+		o.Schemas = registry
+	}
+	in, err := kafka.OpenIntake(p.kafka, partitions, topics, func() engine.Decoder { return decode.New(p.catalog, o) })
 	if err != nil {
 		return err
 	}

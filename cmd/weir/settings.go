@@ -35,7 +35,16 @@ type Settings struct {
 	LogLevel           slog.Level
 	LogFormat          string // "auto", "text" or "json"
 	SASL               SASL
+	Registry           Registry
 	TLS                TLS
+}
+
+// Registry is where the schemas of topics in Avro stand.
+type Registry struct {
+	URL          string // http or https; empty: none
+	User         string // of basic authentication; empty: none
+	Password     string // never printed
+	PasswordFile string // the file that Password was read from
 }
 
 // SASL is how the worker proves to the brokers who it is.

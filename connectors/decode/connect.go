@@ -14,8 +14,10 @@ type column struct {
 type notation uint8
 
 const (
-	plain  notation = iota
-	scaled          // base64 of a decimal with a fixed scale
+	plain   notation = iota
+	scaled           // base64 of a decimal with a fixed scale
+	words            // words with commas between them
+	bitText          // base64 of bits, those of least value first
 )
 
 func (c column) element() column {
@@ -33,9 +35,15 @@ var unitsOf = map[string]unit{
 	"org.apache.kafka.connect.data.Timestamp": millis,
 	"io.debezium.time.MicroTimestamp":         micros,
 	"io.debezium.time.NanoTimestamp":          nanos,
+	"io.debezium.time.Year":                   years,
 }
 
-const decimalType = "org.apache.kafka.connect.data.Decimal"
+// Logical types whose values JSON and Avro do not tell from others.
+const (
+	decimalType = "org.apache.kafka.connect.data.Decimal"
+	setType     = "io.debezium.data.EnumSet"
+	bitsType    = "io.debezium.data.Bits"
+)
 
 // schemaOf is a schema that stood at the front of a record, and what it says to each of the route's readers.
 type schemaOf struct {
@@ -120,8 +128,13 @@ func (d *Decoder) columnOf(n int32) column {
 	if name := t.member(n, "name", &d.scratch); t.form(name) == text {
 		s := t.string(name, &d.scratch)
 		c.unit = unitsOf[s]
-		if s == decimalType {
+		switch s {
+		case decimalType:
 			c.kind, c.scale = scaled, d.scaleOf(n)
+		case setType:
+			c.kind = words
+		case bitsType:
+			c.kind = bitText
 		}
 	}
 	if items := t.member(n, "items", &d.scratch); t.form(items) == object {

@@ -15,6 +15,7 @@ type envelope struct {
 
 	// Shapes that are no rows.
 	specVersion, data           int // CloudEvents
+	attributes                  *attributes
 	status, collections         int // transaction marker
 	heartbeat                   int // heartbeat, if there is nothing else
 	ddl, tableChanges, database int // schema change
@@ -30,17 +31,23 @@ func envelopeOf(p *plan) envelope {
 		ddl: at("ddl"), tableChanges: at("tableChanges"), database: at("databaseName"),
 	}
 	e.origin = sourceSlotsOf(func(name string) []int { return []int{at("source", name)} })
+	e.attributes = attributesOf()
 	e.flatOrigin = sourceSlotsOf(func(name string) []int { return flatSlots(p, []string{"source", name}) })
 	return e
 }
 
 // flatSlots returns the slots at which a row without envelope may hold what stands at path in an envelope: source.lsn
-// becomes __source_lsn or __lsn, as the connector's add.fields says.
+// becomes __source_lsn or __lsn, as the connector's add.fields says; in a CloudEvent, iodebeziumlsn.
 func flatSlots(p *plan, path []string) []int {
-	if len(path) != 2 || path[0] != "source" {
+	switch {
+	case len(path) == 2 && path[0] == attributesPath:
+		return []int{p.slot(path[1:])}
+	case len(path) != 2 || path[0] != "source":
 		return nil
 	}
-	return []int{p.slot([]string{"__source_" + path[1]}), p.slot([]string{"__" + path[1]})}
+	return []int{
+		p.slot([]string{"__source_" + path[1]}), p.slot([]string{"__" + path[1]}), p.slot([]string{attributeOf(path[1])}),
+	}
 }
 
 // shape is what a message on a Debezium topic is.
@@ -82,14 +89,19 @@ func (d *Decoder) debezium(rt *route, rec *engine.Record, payload, schema int32,
 		d.stats.Ignored++
 		return out
 	case cloudEvent:
-		return d.bad(rec, out, "", "expected a Debezium envelope, found a CloudEvents one: "+
-			"use the JSON converter on this topic")
+		place, why := d.attributed(rt, &m, payload, &schema)
+		if why != "" {
+			return d.bad(rec, out, place, why)
+		}
 	case halfEnvelope:
 		return d.bad(rec, out, "op", "expected a string, found "+d.tape.form(d.slots[rt.envelope.op]).String())
 	case enveloped:
 		m.op = d.enveloped(rt, &m)
 	case flat:
 		m.op = d.flat(rt, &m)
+		if rt.encoding == avroBinary && m.plain {
+			m.op = 'c' // a row or an event as it is: no connector says what happened to it
+		}
 	}
 	switch m.op {
 	case 'c', 'u', 'r', 'd', 't':
@@ -107,7 +119,8 @@ func (d *Decoder) debezium(rt *route, rec *engine.Record, payload, schema int32,
 type message struct {
 	record      *engine.Record
 	op          byte
-	flat        bool
+	flat        bool  // conditions may hold elsewhere
+	plain       bool  // a row without envelope and without marks of the connector
 	row, before int32 // row: the image after the change, or the flat row
 	prefix      string
 	version     row.Version
@@ -134,10 +147,13 @@ func (d *Decoder) flat(rt *route, m *message) byte {
 	e := &rt.envelope
 	m.flat, m.before = true, m.row
 	op := byte('u')
+	m.plain = true
 	if n := d.first(e.flatOp); !d.tape.missing(n) {
-		op = d.op(n)
+		op, m.plain = d.op(n), false
 	}
-	if n := d.first(e.flatDeleted); d.tape.form(n) >= boolean && string(d.tape.raw(n)) == "true" {
+	n := d.first(e.flatDeleted)
+	m.plain = m.plain && d.tape.missing(n)
+	if d.tape.form(n) >= boolean && string(d.tape.raw(n)) == "true" {
 		op = 'd'
 	}
 	m.version, m.snapshot = d.version(&e.flatOrigin, op)
@@ -204,15 +220,24 @@ func (d *Decoder) change(rt *route, r *reader, m *message, out []engine.Change) 
 
 // rowKey returns the key of a message's row: from the record's key, or else from the row's image.
 func (d *Decoder) rowKey(r *reader, m *message, image int32) (string, *fault) {
-	key, problem := d.recordKey(m.record.Key, r)
-	if key != "" && problem == nil {
-		return key, nil
+	var key string
+	var problem *fault
+	bare := r.encoding == avroBinary && m.plain // by no connector: the record's key may be something else
+	if !bare {
+		if key, problem = d.recordKey(m.record, r); key != "" && problem == nil {
+			return key, nil
+		}
 	}
 	c := cell{tape: &d.tape, scratch: &d.scratch, cdc: true}
 	n := d.tape.member(image, r.keyColumn, &d.scratch)
 	v, wrongImage := c.read(n, &r.keyType)
 	if wrongImage == nil && !v.IsNull() {
 		return keyOf(v)
+	}
+	if bare {
+		if key, problem = d.recordKey(m.record, r); key != "" && problem == nil {
+			return key, nil
+		}
 	}
 	if problem == nil {
 		problem = &fault{why: "missing key: neither the record's key nor the row has this column"}
@@ -264,5 +289,5 @@ func (d *Decoder) eventRow(r *reader, m *message, out []engine.Change) []engine.
 		return d.bad(m.record, out, r.place+": after", wrong("an object", f).why)
 	}
 	d.rowSlots = r.plan.find(&d.tape, m.row, d.rowSlots, &d.scratch)
-	return d.occur(r, m.record, d.rowSlots, out)
+	return d.occur(r, m.record, d.rowSlots, nil, out)
 }

@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/big"
 	"strconv"
-	"strings"
 )
 
 // decimal is an unscaled number and how many of its digits stand behind the point.
@@ -31,6 +30,14 @@ func decimalOf(encoded string, scale int) (decimal, bool) {
 	if err != nil || len(raw) == 0 {
 		return decimal{}, false
 	}
+	return decimalFrom(raw, scale)
+}
+
+// decimalFrom reads the same, not encoded.
+func decimalFrom(raw []byte, scale int) (decimal, bool) {
+	if len(raw) == 0 || len(raw) > decimalBytesMax || scale > scaleMax || scale < -scaleMax {
+		return decimal{}, false
+	}
 	if len(raw) <= 8 {
 		v := int64(int8(raw[0]))
 		for _, b := range raw[1:] {
@@ -47,30 +54,47 @@ func decimalOf(encoded string, scale int) (decimal, bool) {
 
 // String returns the number with exactly scale digits behind the point.
 func (d decimal) String() string {
-	var digits string
+	var stack [48]byte
+	return string(d.append(stack[:0]))
+}
+
+// append appends what String returns to dst.
+func (d decimal) append(dst []byte) []byte {
+	start := len(dst)
 	if d.large != nil {
-		digits = d.large.String()
+		dst = d.large.Append(dst, 10)
 	} else {
-		digits = strconv.FormatInt(d.small, 10)
+		dst = strconv.AppendInt(dst, d.small, 10)
 	}
 	if d.scale == 0 {
-		return digits
+		return dst
 	}
-	sign := ""
-	if strings.HasPrefix(digits, "-") {
-		sign, digits = "-", digits[1:]
+	if dst[start] == '-' {
+		start++
 	}
 	if d.scale < 0 {
-		if digits == "0" {
-			return digits
+		if dst[start] == '0' {
+			return dst
 		}
-		return sign + digits + strings.Repeat("0", -d.scale)
+		for range -d.scale {
+			dst = append(dst, '0')
+		}
+		return dst
 	}
-	if missing := d.scale + 1 - len(digits); missing > 0 {
-		digits = strings.Repeat("0", missing) + digits
+	if missing := d.scale + 1 - (len(dst) - start); missing > 0 {
+		for range missing {
+			dst = append(dst, '0')
+		}
+		copy(dst[start+missing:], dst[start:])
+		for i := range missing {
+			dst[start+i] = '0'
+		}
 	}
-	point := len(digits) - d.scale
-	return sign + digits[:point] + "." + digits[point:]
+	point := len(dst) - d.scale
+	dst = append(dst, 0)
+	copy(dst[point+1:], dst[point:])
+	dst[point] = '.'
+	return dst
 }
 
 // powerMax is the largest power of ten that a float64 holds exactly.

@@ -34,7 +34,7 @@ func TestCaptures(t *testing.T) {
 // report decodes a capture and writes its changes and the tables that they leave.
 func report(t *testing.T, name string) string {
 	c := crm()
-	d, s := New(c, Options{}), newStore()
+	d, s := New(c, Options{Schemas: captured(t)}), newStore()
 	var b strings.Builder
 	changes := decodeAll(t, d, capture(t, name))
 	for i := range changes {

@@ -8,19 +8,26 @@ import (
 	"github.com/weirstream/weir/state/row"
 )
 
-// json decodes a record of a topic in plain JSON, whose wanted values stand in d.slots.
-func (d *Decoder) json(rt *route, rec *engine.Record, out []engine.Change) []engine.Change {
+// moments are what an event has where its kind declares no id or time, or the record has none there. Without a time,
+// it is the record's.
+type moments struct {
+	id   string
+	time row.Value
+}
+
+// plain decodes a record of a topic of plain records, whose wanted values stand in slots. m may be nil.
+func (d *Decoder) plain(rt *route, rec *engine.Record, slots []int32, m *moments, out []engine.Change) []engine.Change {
 	matched := false
 	for _, r := range rt.tables {
 		if d.matches(r, false) {
 			matched = true
-			out = d.jsonRow(r, rec, out)
+			out = d.plainRow(r, rec, slots, out)
 		}
 	}
 	for _, r := range rt.events {
 		if d.matches(r, false) {
 			matched = true
-			out = d.occur(r, rec, d.slots, out)
+			out = d.occur(r, rec, slots, m, out)
 		}
 	}
 	if !matched {
@@ -38,10 +45,10 @@ func (d *Decoder) unmatched(rt *route, rec *engine.Record, out []engine.Change) 
 	return out
 }
 
-// jsonRow appends the row that a plain JSON record is.
-func (d *Decoder) jsonRow(r *reader, rec *engine.Record, out []engine.Change) []engine.Change {
+// plainRow appends the row that a plain record is.
+func (d *Decoder) plainRow(r *reader, rec *engine.Record, slots []int32, out []engine.Change) []engine.Change {
 	c := cell{tape: &d.tape, scratch: &d.scratch}
-	values, field, problem := d.values(r, &c, d.slots, "")
+	values, field, problem := d.values(r, &c, slots, "")
 	if problem != nil {
 		return d.bad(rec, out, field, problem.why)
 	}
@@ -67,7 +74,12 @@ func (d *Decoder) values(r *reader, c *cell, slots []int32, prefix string) (row.
 		if c.cdc && r.columns != nil {
 			c.column = r.columns[i]
 		}
-		v, problem := c.read(n, &r.schema.Fields[i].Type)
+		t := &r.schema.Fields[i].Type
+		if t.Kind == row.String && c.tape.nodes[n].form == text && c.column.kind != scaled {
+			values[i].Kind, values[i].Str = row.String, c.string(n) // most values: in place
+			continue
+		}
+		v, problem := c.read(n, t)
 		if problem != nil {
 			return nil, r.place + ": " + prefix + r.names[i] + problem.place, problem
 		}
@@ -77,14 +89,17 @@ func (d *Decoder) values(r *reader, c *cell, slots []int32, prefix string) (row.
 	return values, "", nil
 }
 
-// occur appends the event that a record is: once for each audience of which it names a subject.
-func (d *Decoder) occur(r *reader, rec *engine.Record, slots []int32, out []engine.Change) []engine.Change {
-	c := cell{tape: &d.tape, scratch: &d.scratch, cdc: r.plan != nil}
+// occur appends the event that a record is: once for each audience of which it names a subject. m may be nil.
+func (d *Decoder) occur(r *reader, rec *engine.Record, slots []int32, m *moments, out []engine.Change) []engine.Change {
+	c := cell{tape: &d.tape, scratch: &d.scratch, cdc: r.plan != nil, attributes: r.layout == dataverse}
 	values, field, problem := d.values(r, &c, slots, "")
 	if problem != nil {
 		return d.bad(rec, out, field, problem.why)
 	}
-	event := row.Event{Fields: values, Time: arrival(rec.Time)}
+	event := row.Event{Fields: values}
+	if m != nil {
+		event.ID, event.Time = m.id, m.time
+	}
 	if r.id >= 0 {
 		if event.ID, problem = c.name(slots[r.id]); problem != nil {
 			return d.bad(rec, out, r.place+": "+dotted(r.event.ID), problem.why)
@@ -95,6 +110,9 @@ func (d *Decoder) occur(r *reader, rec *engine.Record, slots []int32, out []engi
 		if event.Time, problem = c.read(slots[r.time], &at); problem != nil {
 			return d.bad(rec, out, r.place+": "+dotted(r.event.Time), problem.why)
 		}
+	}
+	if event.Time.IsNull() {
+		event.Time = arrival(rec.Time)
 	}
 	first := len(out)
 	for i, s := range r.event.Subjects {

@@ -129,8 +129,8 @@ func TestChangesOwnTheirStrings(t *testing.T) {
 
 func TestRefusedFormats(t *testing.T) {
 	for format, want := range map[string]string{
-		"avro":        "bad the source format avro can't be read: use debezium or json",
-		"cloudevents": "bad the source format cloudevents can't be read: use debezium or json",
+		"protobuf": "bad the source format protobuf can't be read",
+		"avro":     `upsert contact "c" (unknown) id="c"`,
 	} {
 		c := &catalog.Catalog{Tables: []*catalog.Table{table("contact", "c", format, "id", "id string")}}
 		if got := decodeOne(New(c, Options{}), "c", nil, []byte(`{"id":"c"}`)); got != want {

@@ -8,20 +8,60 @@ import (
 	"github.com/weirstream/weir/state/row"
 )
 
+// layout is how the records of a topic say what they say.
+type layout uint8
+
+const (
+	plainRecords layout = iota // the record is the row or the event
+	changeData                 // Debezium, with and without envelope
+	cloudEvents
+	calls // of Segment and RudderStack
+	dataverse
+)
+
+// encoding is what the records of a topic are written in.
+type encoding uint8
+
+const (
+	jsonText encoding = iota
+	msgpackBinary
+	avroBinary
+)
+
+// formatsOf gives the layout and the encoding of the catalog's source formats.
+var formatsOf = map[string]struct {
+	layout   layout
+	encoding encoding
+}{
+	"json":        {plainRecords, jsonText},
+	"msgpack":     {plainRecords, msgpackBinary},
+	"debezium":    {changeData, jsonText},
+	"avro":        {changeData, avroBinary},
+	"cloudevents": {cloudEvents, jsonText},
+	"segment":     {calls, jsonText},
+	"dataverse":   {dataverse, jsonText},
+}
+
 // route is what the catalog reads from one topic.
 type route struct {
-	cdc     bool   // Debezium; otherwise plain JSON
-	refused string // why no record of the topic can be read; empty if they can
-	tables  []*reader
-	events  []*reader
-	all     []*reader // both
-	plan    plan      // JSON: everything that is read; Debezium: of the envelope and of flat rows
+	format   string
+	layout   layout
+	encoding encoding
+	refused  string // why no record of the topic can be read; empty if they can
+	tables   []*reader
+	events   []*reader
+	all      []*reader // both
+	plan     plan      // of the record: everything that is read but for the readers' own plans
 
-	envelope envelope
-	schemas  []schemaOf // Debezium: the schemas met lately
-	known    int        // which of schemas stands at the front of the record at hand, if one does
-	turn     int        // which of schemas makes room next
-	lasts    map[int32]*lastRecord
+	envelope  envelope    // change data
+	event     eventSlots  // CloudEvents
+	common    callSlots   // calls
+	execution entitySlots // Dataverse
+	inner     *route      // CloudEvents: the same definitions, read from Debezium's envelope in one
+	schemas   []schemaOf  // change data: the schemas met lately
+	known     int         // which of schemas stands at the front of the record at hand, if one does
+	turn      int         // which of schemas makes room next
+	lasts     map[int32]*lastRecord
 }
 
 // lastRecord is what is remembered of the last record of a source partition.
@@ -48,7 +88,9 @@ type reader struct {
 	place     string   // for reasons: "table contact"
 	names     []string // by field: the path in a record, for reasons
 	match     []condition
-	plan      *plan // Debezium: of a row; nil: the route's
+	layout    layout
+	encoding  encoding
+	plan      *plan // change data: of a row; Dataverse: of an entity's attributes; nil: the route's
 	fields    []int // by field: the slot
 	keyColumn string
 	keyType   row.Type
@@ -56,12 +98,17 @@ type reader struct {
 	id, time int // slots, or -1
 	subjects []int
 	columns  []column // Debezium with schemas: by field, of the schema of the record at hand; nil if it has none
+
+	// Calls.
+	named  string // the type of call that a condition names
+	seeks  []seek // by slot
+	byUser bool   // table: a row's key is the call's own id of its subject
 }
 
 // condition is a fixed value that a record must have.
 type condition struct {
 	slot  int
-	flat  []int // Debezium: slots of the same in a flat row
+	flat  []int // slots of the same, for want of it: in a row without envelope, in the body of a call
 	value any
 }
 
@@ -70,41 +117,73 @@ func routesOf(c *catalog.Catalog) map[string]*route {
 	routes := make(map[string]*route)
 	for _, t := range c.Tables {
 		rt := routeOf(routes, &t.Source)
-		r := rt.reader(t.Schema, t.Paths, &t.Source)
-		r.table, r.place = t, "table "+t.Name
-		path := pathOf(t.Schema, t.Paths, t.KeyField)
-		r.keyColumn, r.keyType = path[len(path)-1], t.Schema.Fields[t.KeyField].Type
-		rt.tables = append(rt.tables, r)
+		rt.addTable(t)
+		if rt.inner != nil {
+			rt.inner.addTable(t)
+		}
 	}
 	for _, e := range c.Events {
 		rt := routeOf(routes, &e.Source)
-		r := rt.reader(e.Schema, e.Paths, &e.Source)
-		r.event, r.place = e, "event "+e.Name
-		r.id, r.time = r.slot(rt, e.ID), r.slot(rt, e.Time)
-		for _, s := range e.Subjects {
-			r.subjects = append(r.subjects, r.slot(rt, s.Path))
+		rt.addEvent(e)
+		if rt.inner != nil {
+			rt.inner.addEvent(e)
 		}
-		rt.events = append(rt.events, r)
 	}
 	return routes
+}
+
+func (rt *route) addTable(t *catalog.Table) {
+	r := rt.reader(t.Schema, t.Paths, &t.Source)
+	r.table, r.place = t, "table "+t.Name
+	path := pathOf(t.Schema, t.Paths, t.KeyField)
+	r.keyColumn, r.keyType = path[len(path)-1], t.Schema.Fields[t.KeyField].Type
+	rt.tables = append(rt.tables, r)
+	if rt.layout == calls {
+		r.asCall(t, path)
+	}
+}
+
+func (rt *route) addEvent(e *catalog.Event) {
+	r := rt.reader(e.Schema, e.Paths, &e.Source)
+	r.event, r.place = e, "event "+e.Name
+	r.id, r.time = r.slot(rt, e.ID, false), r.slot(rt, e.Time, false)
+	for _, s := range e.Subjects {
+		r.subjects = append(r.subjects, r.slot(rt, s.Path, false))
+	}
+	rt.events = append(rt.events, r)
 }
 
 // routeOf returns the route of a source's topic. A topic has one format.
 func routeOf(routes map[string]*route, s *catalog.Source) *route {
 	rt := routes[s.Topic]
-	cdc := s.Format == "debezium"
 	if rt == nil {
-		rt = &route{cdc: cdc, lasts: make(map[int32]*lastRecord)}
-		if cdc {
-			rt.envelope = envelopeOf(&rt.plan)
-		}
+		rt = newRoute(s.Format)
 		routes[s.Topic] = rt
 	}
-	switch {
-	case !cdc && s.Format != "json":
-		rt.refused = "the source format " + s.Format + " can't be read: use debezium or json"
-	case rt.cdc != cdc:
-		rt.refused = "the catalog reads this topic both as debezium and as json: give it one format"
+	if rt.format != s.Format {
+		rt.refused = "the catalog reads this topic both as " + min(rt.format, s.Format) + " and as " +
+			max(rt.format, s.Format) + ": give it one format"
+	}
+	return rt
+}
+
+func newRoute(format string) *route {
+	f, known := formatsOf[format]
+	rt := &route{format: format, layout: f.layout, encoding: f.encoding, lasts: make(map[int32]*lastRecord)}
+	if !known {
+		rt.refused = "the source format " + format + " can't be read"
+	}
+	switch rt.layout {
+	case changeData:
+		rt.envelope = envelopeOf(&rt.plan)
+	case cloudEvents:
+		rt.event = eventSlotsOf(&rt.plan)
+		rt.inner = newRoute("debezium")
+		rt.inner.lasts = rt.lasts
+	case calls:
+		rt.common = callSlotsOf(&rt.plan)
+	case dataverse:
+		rt.execution = entitySlotsOf(&rt.plan)
 	}
 	return rt
 }
@@ -118,39 +197,57 @@ func pathOf(s *row.Schema, paths [][]string, field int) []string {
 }
 
 func (rt *route) reader(s *row.Schema, paths [][]string, source *catalog.Source) *reader {
-	r := &reader{schema: s, id: -1, time: -1}
+	r := &reader{schema: s, id: -1, time: -1, layout: rt.layout, encoding: rt.encoding}
 	rt.all = append(rt.all, r)
-	if rt.cdc {
+	if rt.layout == changeData || rt.layout == dataverse {
 		r.plan = &plan{}
 	}
 	for i := range s.Fields {
 		path := pathOf(s, paths, i)
-		r.fields = append(r.fields, r.slot(rt, path))
+		r.fields = append(r.fields, r.slot(rt, path, true))
 		r.names = append(r.names, strings.Join(path, "."))
 	}
 	for _, m := range source.Match {
-		c := condition{slot: rt.plan.slot(m.Path), value: m.Value}
-		if rt.cdc {
-			c.flat = flatSlots(&rt.plan, m.Path)
-		}
-		r.match = append(r.match, c)
+		r.match = append(r.match, rt.condition(&m))
 	}
+	r.named = typeNamed(source)
 	return r
 }
 
-// slot returns the slot of a path of the definition's own values; -1 for no path.
-func (r *reader) slot(rt *route, path []string) int {
+// condition compiles a condition of a source.
+func (rt *route) condition(m *catalog.Match) condition {
+	c := condition{value: m.Value}
+	switch rt.layout {
+	case cloudEvents:
+		c.slot = rt.plan.slot(eventPath(m.Path))
+	case changeData:
+		c.slot, c.flat = rt.plan.slot(m.Path), flatSlots(&rt.plan, m.Path)
+	case calls:
+		c.slot, c.flat = rt.plan.slot(m.Path), bodySlots(&rt.plan, m.Path)
+	default:
+		c.slot = rt.plan.slot(m.Path)
+	}
+	return c
+}
+
+// slot returns the slot of a path of the definition's own values; -1 for no path. field tells that it is a declared
+// field's.
+func (r *reader) slot(rt *route, path []string, field bool) int {
 	switch {
 	case len(path) == 0:
 		return -1
 	case r.plan != nil:
 		return r.plan.slot(path)
+	case rt.layout == cloudEvents:
+		return rt.plan.slot(eventPath(path))
+	case rt.layout == calls:
+		return r.seek(&rt.plan, path, field)
 	}
 	return rt.plan.slot(path)
 }
 
-// matches tells whether the record at hand is one of the reader's. flat tells that it is a Debezium row without
-// envelope.
+// matches tells whether the record at hand is one of the reader's. flat tells that conditions may hold elsewhere: it
+// is a Debezium row without envelope, or a call.
 func (d *Decoder) matches(r *reader, flat bool) bool {
 	for i := range r.match {
 		c := &r.match[i]

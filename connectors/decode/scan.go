@@ -29,6 +29,11 @@ const (
 	escaped  = 1 << iota // text: holds a backslash
 	highBits             // text: holds bytes beyond ASCII, perhaps no valid UTF-8
 	inexact              // number: written with a fraction or an exponent
+	set                  // text: words with commas between them
+	bitField             // text: base64 of bits, those of least value first
+
+	unitShift = iota // number: from this bit on stands its unit, if it is known
+	unitMask  = 7
 )
 
 // node is one JSON value, or the name of a member, in the order of the text. off and end bound its text,
@@ -50,6 +55,8 @@ const noNode = int32(-1)
 type tape struct {
 	text  []byte
 	nodes []node
+	built []byte // what text was written to, if it was
+	limit int    // of built
 	at    int    // where a fault was found
 	fault string // what is wrong there; empty if nothing
 }

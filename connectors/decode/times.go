@@ -39,6 +39,7 @@ const (
 	millis
 	micros
 	nanos
+	years // the number of a calendar year
 )
 
 // timeOf returns the timestamp that n stands for. date tells that a date is wanted: its time is 00:00 UTC, and a
@@ -60,6 +61,8 @@ func timeOf(n int64, u unit, date bool) row.Value {
 		return split(n, 1000, date)
 	case micros:
 		return split(n, 1_000_000, date)
+	case years:
+		return asYear(n)
 	}
 	return split(n, 1_000_000_000, date)
 }

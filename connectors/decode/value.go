@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"encoding/base64"
 	"math"
 	"strconv"
 	"strings"
@@ -24,10 +25,15 @@ type cell struct {
 	scratch *[]byte
 	cdc     bool   // written by Debezium: a type may have several notations
 	column  column // Debezium with schemas: what the schema says
+
+	attributes bool // Dataverse: a value may stand in an object of its type
 }
 
 // read returns the value of the node n as the declared type. Nothing and null are null.
 func (c *cell) read(n int32, t *row.Type) (row.Value, *fault) {
+	if c.attributes {
+		n = c.attribute(n)
+	}
 	f := c.tape.form(n)
 	if f <= null {
 		return row.Value{}, nil
@@ -101,6 +107,8 @@ func (c *cell) int(n int32, f form) (row.Value, *fault) {
 			return row.Value{}, &fault{why: outOfInt}
 		}
 		return row.OfInt(v), nil
+	case c.cdc && f == text && (c.column.kind == bitText || c.tape.nodes[n].flags&bitField != 0):
+		return c.bits(n)
 	case c.cdc && (f == text || f == object):
 		d, written, problem := c.decimal(n, f)
 		if problem != nil {
@@ -185,6 +193,9 @@ func (c *cell) decimal(n int32, f form) (d decimal, written string, problem *fau
 	if isDecimal(s) {
 		return decimal{}, s, nil
 	}
+	if c.attributes {
+		return decimal{}, "", &fault{why: "expected a number, found a string that is no decimal number"}
+	}
 	return decimal{}, "", &fault{why: "expected a number, found a string that is no decimal number; a decimal in " +
 		"precise mode has no scale without its schema: set the connector's decimal.handling.mode=string or double, " +
 		"or the converter's schemas.enable=true"}
@@ -218,6 +229,9 @@ func (c *cell) time(n int32, f form, date bool) (row.Value, *fault) {
 		if c.cdc {
 			u = c.column.unit
 		}
+		if marked := unitOf(c.tape.nodes[n].flags); marked != unknown {
+			u = marked
+		}
 		return timeOf(v, u, date), nil
 	case text:
 		s := c.string(n)
@@ -232,6 +246,9 @@ func (c *cell) time(n int32, f form, date bool) (row.Value, *fault) {
 		if v, ok := parseTime(s, date); ok {
 			return v, nil
 		}
+		if v, ok := parseMillis(s); ok && c.attributes {
+			return timeOf(v, millis, date), nil
+		}
 		return row.Value{}, &fault{why: "expected " + want + " as RFC 3339, found another string"}
 	}
 	return row.Value{}, wrong(want, f)
@@ -239,6 +256,9 @@ func (c *cell) time(n int32, f form, date bool) (row.Value, *fault) {
 
 func (c *cell) list(n int32, f form, t *row.Type) (row.Value, *fault) {
 	if f == text && c.cdc {
+		if t.Elem.Kind == row.String && (c.column.kind == words || c.tape.nodes[n].flags&set != 0) {
+			return c.wordList(n), nil
+		}
 		return c.listInText(n, t)
 	}
 	if f != array {
@@ -270,4 +290,32 @@ func (c *cell) listInText(n int32, t *row.Type) (row.Value, *fault) {
 	}
 	v := cell{tape: &inner, scratch: c.scratch, cdc: true}
 	return v.list(0, array, t)
+}
+
+// wordList reads MySQL's SET: words with commas between them.
+func (c *cell) wordList(n int32) row.Value {
+	s := c.string(n)
+	vs := make([]row.Value, 0, strings.Count(s, ",")+1)
+	for s != "" {
+		word, rest, _ := strings.Cut(s, ",")
+		vs, s = append(vs, row.OfString(word)), rest
+	}
+	return row.OfList(vs)
+}
+
+// bits reads a field of bits, base64 of them with those of least value first, as a number.
+func (c *cell) bits(n int32) (row.Value, *fault) {
+	var stack [64]byte
+	raw, err := base64.StdEncoding.AppendDecode(stack[:0], []byte(c.string(n)))
+	if err != nil {
+		return row.Value{}, &fault{why: "expected an int, found a string that is no base64 of bits"}
+	}
+	var v uint64
+	for i, b := range raw {
+		if i >= 8 && b != 0 || i == 7 && b >= 0x80 {
+			return row.Value{}, &fault{why: outOfInt}
+		}
+		v |= uint64(b) << (8 * i)
+	}
+	return row.OfInt(int64(v)), nil
 }

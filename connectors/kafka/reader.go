@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -31,20 +32,24 @@ type job struct {
 }
 
 func (r *reader) run(ctx context.Context) {
+	var undecoded error // nothing that comes later may overtake a record that could not be decoded
 	for j := range r.jobs {
 		for _, rec := range j.records {
-			if ctx.Err() != nil {
+			if undecoded = cmp.Or(undecoded, ctx.Err()); undecoded != nil {
 				break
 			}
 			source := record(rec, j.topicID)
 			r.changes = j.decoder.Decode(&source, r.changes[:0])
+			if d, ok := j.decoder.(engine.InterruptedDecoder); ok && d.Err() != nil {
+				undecoded = d.Err()
+				break
+			}
 			for i := range r.changes {
-				r.changes[i].Origin.Index = uint16(i)
 				r.changes[i].Origin.Index = uint16(i)
 				r.write(ctx, j.batch, &r.changes[i])
 			}
 		}
-		j.batch.done(ctx.Err())
+		j.batch.done(undecoded)
 	}
 }
 

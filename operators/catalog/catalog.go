@@ -31,7 +31,7 @@ type Audience struct {
 // Source says where the records of a table or event kind come from.
 type Source struct {
 	Topic  string
-	Format string  // "debezium" or "json"
+	Format string  // "avro", "cloudevents", "dataverse", "debezium", "json", "msgpack" or "segment"
 	Match  []Match // all must hold for a record to be one of this definition
 }
 

@@ -14,10 +14,13 @@ type sourceDraft struct {
 	formatAt place
 }
 
-var (
-	formats      = []string{"debezium", "json"}
-	laterFormats = []string{"avro", "cloudevents", "dataverse"}
-)
+var formats = []string{"avro", "cloudevents", "dataverse", "debezium", "json", "msgpack", "segment"}
+
+// foreignFormats are names that others give to the formats.
+var foreignFormats = map[string]string{
+	"rudderstack": "segment", "messagepack": "msgpack", "cloudevent": "cloudevents", "dynamics": "dataverse",
+	"cds": "dataverse", "confluent": "avro", "cdc": "debezium",
+}
 
 // Examples for hints.
 const (
@@ -42,7 +45,7 @@ func (b *builder) source(o *object, example string) sourceDraft {
 			"at most 249 letters, digits, dots, dashes and _")
 		at = nil
 	}
-	format, formatNode := s.text("format", "debezium or json", true)
+	format, formatNode := s.text("format", listed(formats), true)
 	if formatNode != nil && !b.format(formatNode) {
 		formatNode = nil
 	}
@@ -55,15 +58,14 @@ func (b *builder) source(o *object, example string) sourceDraft {
 }
 
 func (b *builder) format(n *node) bool {
-	switch {
-	case slices.Contains(formats, n.text):
+	if slices.Contains(formats, n.text) {
 		return true
-	case slices.Contains(laterFormats, n.text):
-		b.fault(n.at, fmt.Sprintf("format %s is not supported by this version", n.text),
-			"supported are "+listed(formats))
-	default:
-		b.fault(n.at, "unknown format "+quoted(n.text), didYouMean(n.text, formats))
 	}
+	hint := didYouMean(n.text, formats)
+	if meant, ok := foreignFormats[strings.ToLower(n.text)]; ok {
+		hint = fmt.Sprintf("did you mean %q?", meant)
+	}
+	b.fault(n.at, "unknown format "+quoted(n.text), hint)
 	return false
 }
 
@@ -123,6 +125,20 @@ type sourced struct {
 	sourceDraft
 }
 
+// conditions returns what a record must have to be one of the definition. Of Segment's calls, a table reads identify
+// and an event kind all others, unless they name another type.
+func (s *sourced) conditions() []Match {
+	ofType := func(m Match) bool { return len(m.Path) == 1 && m.Path[0] == "type" }
+	if s.Format != "segment" || slices.ContainsFunc(s.Match, ofType) {
+		return s.Match
+	}
+	kind := "any but identify"
+	if s.isTable {
+		kind = "identify"
+	}
+	return append(slices.Clone(s.Match), Match{Path: []string{"type"}, Value: kind})
+}
+
 // checkSources reports sources that can't share a topic.
 func (b *builder) checkSources() {
 	var all []sourced
@@ -155,7 +171,7 @@ func (b *builder) checkSources() {
 
 // checkShared reports two definitions on one topic of which at least one is a table, if a record could be of both.
 func (b *builder) checkShared(s, other sourced) {
-	if !s.isTable && !other.isTable || disjoint(s.Match, other.Match) {
+	if !s.isTable && !other.isTable || disjoint(s.conditions(), other.conditions()) {
 		return
 	}
 	b.fault(s.topicAt, fmt.Sprintf("%s reads topic %s as %s does, and nothing tells their records apart",
