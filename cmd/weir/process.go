@@ -80,7 +80,8 @@ func kafkaConfig(s *Settings, log *slog.Logger) kafka.Config {
 
 func (p *process) registryConfig() kafka.RegistryConfig {
 	r := p.settings.Registry
-	return kafka.RegistryConfig{URL: r.URL, User: r.User, Password: kafka.Secret(r.Password), TLS: p.kafka.TLS, Logger: p.log}
+	return kafka.RegistryConfig{URL: r.URL, User: r.User, Password: kafka.Secret(r.Password), TLS: p.kafka.TLS,
+		Logger: p.log}
 }
 
 // run works until ctx ends. It returns nil after a clean stop.
@@ -98,7 +99,7 @@ func (p *process) run(ctx context.Context) (err error) {
 			return err
 		}
 	} else if decode.NeedsRegistry(p.catalog) {
-		return errors.New("the catalog reads topics in Avro: set registry.url to the schema registry that has their schemas")
+		return errors.New("the catalog reads topics in Avro: set registry.url to the registry of their schemas")
 	}
 	memory := shareMemory(int64(p.settings.MemoryLimit))
 	p.store, err = state.Open(filepath.Join(p.settings.State, "store"), state.Options{
@@ -159,8 +160,8 @@ func (p *process) work(ctx context.Context, partitions int32, memory memoryShare
 	p.worker = engine.NewWorker(engine.WorkerConfig{
 		Task: engine.TaskConfig{App: p.settings.App, Format: format, Counts: &p.counts,
 			CacheBytes: int(memory.subjects / int64(partitions)), MetricsInterval: metricsInterval},
-		EpochRecords: p.settings.EpochRecords, EpochBytes: int64(p.settings.EpochBytes), EpochTimers: timersOfEpoch, PollWait: pollWait,
-		RetryMax: startRetryMax, Logger: p.log,
+		EpochRecords: p.settings.EpochRecords, EpochBytes: int64(p.settings.EpochBytes), EpochTimers: timersOfEpoch,
+		PollWait: pollWait, RetryMax: startRetryMax, Logger: p.log,
 		Now:       func() row.Instant { return row.At(time.Now()) },
 		Committed: p.committed,
 		Permanent: kafka.Permanent,
