@@ -49,7 +49,7 @@ type commitTimes struct {
 
 const (
 	startRetryMax = 5 * time.Second
-	pollWait      = 100 * time.Millisecond
+	pollWait      = 500 * time.Millisecond
 	timersOfEpoch = 5000
 	// metricsInterval is the length of the intervals of the metrics topic.
 	metricsInterval = row.Instant(time.Minute)
@@ -175,7 +175,7 @@ func (p *process) work(ctx context.Context, partitions int32, memory memoryShare
 		}
 		return s, nil
 	})
-	p.log.Info("running", "app", p.settings.App, "instance", p.kafka.Instance, "partitions", partitions,
+	p.log.Info("running", "instance", p.kafka.Instance, "partitions", partitions,
 		"segments", len(p.catalog.Segments), "triggers", len(p.catalog.Triggers), "delivery", p.settings.Delivery)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
