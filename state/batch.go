@@ -25,9 +25,9 @@ type Batch struct {
 	changes  map[string]*[]byte // of chunks
 	timers   map[int32]timerMove
 
-	key      []byte       // scratch: the key of the fact
-	chunk    []byte       // scratch
-	old, new []Membership // scratch
+	key      []byte // scratch: the key of the fact
+	chunk    []byte // scratch
+	old, new status // scratch
 }
 
 // NewBatch returns an empty batch.

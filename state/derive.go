@@ -22,13 +22,14 @@ func (b *Batch) derive(p int32, table, id string, value []byte) error {
 	if err != nil {
 		return err
 	}
-	if b.old, err = decodeStatusInto(b.old[:0], held); err != nil {
+	if err := b.old.decode(held); err != nil {
 		return damaged("a status is not readable", p, err)
 	}
-	if b.new, err = decodeStatusInto(b.new[:0], value); err != nil {
+	if err := b.new.decode(value); err != nil {
 		return err
 	}
-	if err := b.setTimer(p, table, id, earliest(b.old), earliest(b.new)); err != nil {
+	from, to := earliest(b.old.memberships, b.old.watches), earliest(b.new.memberships, b.new.watches)
+	if err := b.setTimer(p, table, id, from, to); err != nil {
 		return err
 	}
 	if err := b.setMembers(p, table, id); err != nil {
@@ -55,21 +56,22 @@ func (b *Batch) heldStatus() ([]byte, error) {
 
 // setMembers records each segment of which b.old and b.new say different things; both are ordered by segment.
 func (b *Batch) setMembers(p int32, table, id string) error {
+	held, next := b.old.memberships, b.new.memberships
 	i, j := 0, 0
 	var n uint32
 	known := false
-	for i < len(b.old) || j < len(b.new) {
+	for i < len(held) || j < len(next) {
 		var segment uint64
 		var was, is bool
 		switch {
-		case j == len(b.new) || i < len(b.old) && b.old[i].Segment < b.new[j].Segment:
-			segment, was = b.old[i].Segment, b.old[i].Member
+		case j == len(next) || i < len(held) && held[i].Segment < next[j].Segment:
+			segment, was = held[i].Segment, held[i].Member
 			i++
-		case i == len(b.old) || b.new[j].Segment < b.old[i].Segment:
-			segment, is = b.new[j].Segment, b.new[j].Member
+		case i == len(held) || next[j].Segment < held[i].Segment:
+			segment, is = next[j].Segment, next[j].Member
 			j++
 		default:
-			segment, was, is = b.new[j].Segment, b.old[i].Member, b.new[j].Member
+			segment, was, is = next[j].Segment, held[i].Member, next[j].Member
 			i, j = i+1, j+1
 		}
 		if was == is {

@@ -101,29 +101,21 @@ func DecodeEventFact(value []byte, s *row.Schema) (e row.Event, err error) {
 	return e, err
 }
 
-// StatusFact is the fact of what a subject has to do with segments: all of its memberships, one for each segment. None
-// takes the fact back.
-func StatusFact(audience, id string, memberships []Membership) Fact {
+// StatusFact is the fact of what a subject has to do with segments and triggers: all of its memberships, one for each
+// segment, and all of its watches, one for each ID. Where there are none of both it takes the fact back.
+func StatusFact(audience, id string, memberships []Membership, watches ...Watch) Fact {
 	key := func(b []byte) []byte { return append(appendSubject(b, audience, id), partStatus) }
-	if len(memberships) == 0 {
+	if len(memberships)+len(watches) == 0 {
 		return build(key, nil)
 	}
-	return build(key, func(b []byte) []byte { return appendStatus(b, memberships) })
+	return build(key, func(b []byte) []byte { return appendStatus(b, memberships, watches) })
 }
 
-// DecodeStatusFact reads the value of a StatusFact. The memberships are ordered by segment.
-func DecodeStatusFact(value []byte) ([]Membership, error) { return decodeStatusInto(nil, value) }
-
-// decodeStatusInto appends the memberships to ms; of a nil value there are none.
-func decodeStatusInto(ms []Membership, value []byte) ([]Membership, error) {
-	if value == nil {
-		return ms, nil
-	}
-	b, err := open(value)
-	if err != nil {
-		return ms, err
-	}
-	return decodeStatus(ms, b)
+// DecodeStatusFact reads the value of a StatusFact. The memberships are ordered by segment, the watches by ID.
+func DecodeStatusFact(value []byte) ([]Membership, []Watch, error) {
+	var s status
+	err := s.decode(value)
+	return s.memberships, s.watches, err
 }
 
 // TaskFact is the fact about a task.
@@ -180,8 +172,9 @@ func CounterFact(c Counter) Fact {
 	return build(
 		func(b []byte) []byte { return appendCounterKey(b, c.Kind, c.Name) },
 		func(b []byte) []byte {
-			b = wire.AppendInt(wire.AppendArray(b, 4), c.Size)
-			return wire.AppendUint(wire.AppendUint(wire.AppendUint(b, c.Entered), c.Left), c.Fired)
+			b = wire.AppendInt(wire.AppendArray(b, 5), c.Size)
+			b = wire.AppendUint(wire.AppendUint(wire.AppendUint(b, c.Entered), c.Left), c.Fired)
+			return wire.AppendUint(b, c.Suppressed)
 		})
 }
 
@@ -204,7 +197,10 @@ func DecodeCounterFact(value []byte) (c Counter, err error) {
 	c.Size, b = r.int(b), r.rest
 	c.Entered, b = r.uint(b), r.rest
 	c.Left, b = r.uint(b), r.rest
-	c.Fired = r.uint(b)
+	c.Fired, b = r.uint(b), r.rest
+	if r.err == nil && len(b) > 0 { // the first facts end here
+		c.Suppressed = r.uint(b)
+	}
 	return c, r.err
 }
 

@@ -56,20 +56,76 @@ func memberships(t *rapid.T, n uint64) []Membership {
 	return ms
 }
 
+// watches draws the watches of a subject, ordered by ID.
+func watches(t *rapid.T, most int) []Watch {
+	var ws []Watch
+	for id := range rapid.IntRange(0, most).Draw(t, "watches") {
+		w := Watch{ID: uint64(id) * 0x1e3779b97f4a7c15, Due: row.Never}
+		if rapid.Bool().Draw(t, "waits") {
+			w.Due, w.From = instant.Draw(t, "due"), rapid.Uint64().Draw(t, "from")
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "firings") {
+			w.Fired = append(w.Fired, instant.Draw(t, "fired"))
+		}
+		ws = append(ws, w)
+	}
+	return ws
+}
+
+func sameWatch(a, b Watch) bool {
+	return a.ID == b.ID && a.Due == b.Due && a.From == b.From && slices.Equal(a.Fired, b.Fired)
+}
+
 func TestStatusesComeBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		ms := memberships(t, 6)
-		got, err := DecodeStatusFact(StatusFact("contact", "c-1", ms).Value)
-		if err != nil || !slices.Equal(got, ms) {
-			t.Fatalf("got %v, %v; want %v", got, err, ms)
+		ms, ws := memberships(t, 6), watches(t, 4)
+		if len(ms)+len(ws) == 0 {
+			return
 		}
-		shuffled := slices.Clone(ms)
+		got, watches, err := DecodeStatusFact(StatusFact("contact", "c-1", ms, ws...).Value)
+		if err != nil || !slices.Equal(got, ms) || !slices.EqualFunc(watches, ws, sameWatch) {
+			t.Fatalf("got %v, %v, %v; want %v, %v", got, watches, err, ms, ws)
+		}
+		shuffled, turned := slices.Clone(ms), slices.Clone(ws)
 		slices.Reverse(shuffled)
-		got, err = DecodeStatusFact(StatusFact("contact", "c-1", shuffled).Value)
-		if err != nil || !slices.Equal(got, ms) {
-			t.Fatalf("in another order: got %v, %v; want %v", got, err, ms)
+		slices.Reverse(turned)
+		got, watches, err = DecodeStatusFact(StatusFact("contact", "c-1", shuffled, turned...).Value)
+		if err != nil || !slices.Equal(got, ms) || !slices.EqualFunc(watches, ws, sameWatch) {
+			t.Fatalf("in another order: got %v, %v, %v; want %v, %v", got, watches, err, ms, ws)
 		}
 	})
+}
+
+// Known bytes: statuses and counters as they were written before there were watches and suppressed firings.
+func TestOlderFactsAreRead(t *testing.T) {
+	status := []byte{1, 1, 0, 0, 0, 0, 0, 0, 0, 7, statusMember | statusSince, 2, 10}
+	ms, ws, err := DecodeStatusFact(status)
+	want := []Membership{{Segment: 7, Member: true, Spell: 2, Since: 5, Until: row.Never}}
+	if err != nil || !slices.Equal(ms, want) || len(ws) > 0 {
+		t.Errorf("got %v, %v, %v; want %v", ms, ws, err, want)
+	}
+	c, err := DecodeCounterFact([]byte{1, 0x94, 1, 2, 3, 4})
+	if err != nil || c != (Counter{Size: 1, Entered: 2, Left: 3, Fired: 4}) {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
+// A subject that is in no segment may be watched all the same.
+func TestWatchesAlone(t *testing.T) {
+	s := openMem(t)
+	w := Watch{ID: 3, Due: 70, From: 9, Fired: []row.Instant{10, 20}}
+	apply(t, s, 1, StatusFact("contact", "c-1", nil, w))
+	c, err := s.Load(1, layout, "contact", "c-1")
+	if err != nil || len(c.Memberships) > 0 || len(c.Watches) != 1 || !sameWatch(c.Watches[0], w) || c.Due() != 70 {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	if due, err := s.NextDue(1); err != nil || due != 70 {
+		t.Errorf("next due is %v, %v", due, err)
+	}
+	apply(t, s, 1, StatusFact("contact", "c-1", nil))
+	if due, err := s.NextDue(1); err != nil || due != row.Never {
+		t.Errorf("taken back, next due is %v, %v", due, err)
+	}
 }
 
 func TestStatusIsCompact(t *testing.T) {
@@ -95,7 +151,8 @@ func TestFactsComeBack(t *testing.T) {
 		if got, err := DecodeTaskFact(TaskFact(want).Value); err != nil || got != want {
 			t.Fatalf("got %+v, %v; want %+v", got, err, want)
 		}
-		c := Counter{Size: rapid.Int64().Draw(t, "size"), Entered: 1, Left: rapid.Uint64().Draw(t, "left"), Fired: 3}
+		c := Counter{Size: rapid.Int64().Draw(t, "size"), Entered: 1, Left: rapid.Uint64().Draw(t, "left"), Fired: 3,
+			Suppressed: rapid.Uint64().Draw(t, "suppressed")}
 		if got, err := DecodeCounterFact(CounterFact(c).Value); err != nil || got != c {
 			t.Fatalf("got %+v, %v; want %+v", got, err, c)
 		}
@@ -148,15 +205,15 @@ func FuzzStatus(f *testing.F) {
 	f.Add(StatusFact("contact", "c-1", []Membership{
 		{Segment: 1, Member: true, Spell: 2, Since: 1767225600000000000, Until: row.Never},
 		{Segment: 1 << 60, Until: 1767225600000000001},
-	}).Value)
+	}, Watch{ID: 1, Due: 1767225600000000002, From: 300}, Watch{ID: 2, Due: row.Never, Fired: []row.Instant{1, 5}}).Value)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		ms, err := DecodeStatusFact(b)
-		if err != nil || len(ms) == 0 {
+		ms, ws, err := DecodeStatusFact(b)
+		if err != nil || len(ms)+len(ws) == 0 {
 			return
 		}
-		again, err := DecodeStatusFact(StatusFact("contact", "c-1", ms).Value)
-		if err != nil || !slices.Equal(again, ms) {
-			t.Fatalf("got %v, %v; want %v", again, err, ms)
+		again, watched, err := DecodeStatusFact(StatusFact("contact", "c-1", ms, ws...).Value)
+		if err != nil || !slices.Equal(again, ms) || !slices.EqualFunc(watched, ws, sameWatch) {
+			t.Fatalf("got %v, %v, %v; want %v, %v", again, watched, err, ms, ws)
 		}
 	})
 }

@@ -45,7 +45,7 @@ func history(t *rapid.T, most int) []entry {
 		case 3:
 			e.fact = TaskFact(Task{Seq: uint64(i)})
 		default:
-			e.fact = StatusFact(table.Name, id, memberships(t, modelSegments))
+			e.fact = StatusFact(table.Name, id, memberships(t, modelSegments), watches(t, 2)...)
 		}
 	}
 	return all
@@ -92,11 +92,14 @@ func expected(t interface{ Fatalf(string, ...any) }, facts map[string][]byte) an
 		if k.Kind != StatusKind {
 			continue
 		}
-		ms, err := DecodeStatusFact(value)
+		ms, ws, err := DecodeStatusFact(value)
 		if err != nil {
 			t.Fatalf("%v", err)
 		}
 		due := row.Never
+		for _, w := range ws {
+			due = min(due, w.Due)
+		}
 		for _, m := range ms {
 			due = min(due, m.Until)
 			if m.Member {

@@ -26,7 +26,7 @@ func (s *Store) Load(p int32, l *Layout, table, id string) (*Subject, error) {
 			subject.Known = true
 			subject.Row, subject.Version, err = DecodeRowFact(value, l.Row)
 		case len(key) == 1 && key[0] == partStatus:
-			subject.Memberships, err = decodeStatusInto(nil, value)
+			subject.Memberships, subject.Watches, err = DecodeStatusFact(value)
 		case len(key) > 1 && key[0] == partEvent:
 			kind, err = subject.addEvent(l, kind, key[1:], value)
 		default:

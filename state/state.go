@@ -24,7 +24,12 @@ type Subject struct {
 	Known       bool          // a row fact exists, if only of a deletion
 	Events      [][]row.Event // by Layout.Events, each ordered by row.Event.Before
 	Memberships []Membership  // ordered by Segment; segments without an entry: never a member, nothing awaited
+	Watches     []Watch       // ordered by ID; triggers without an entry: nothing awaited, nothing to limit
 }
+
+// Due returns the earliest instant at which something of the subject may happen by time alone: a membership may
+// change, or what a trigger waits for comes. It is row.Never if there is none.
+func (s *Subject) Due() row.Instant { return earliest(s.Memberships, s.Watches) }
 
 // Membership is what a subject has to do with one segment.
 type Membership struct {
@@ -33,6 +38,14 @@ type Membership struct {
 	Spell   uint32      // number of stays so far, the present one included
 	Since   row.Instant // Member: start of the present stay
 	Until   row.Instant // the result holds until then if nothing else happens; row.Never if for ever
+}
+
+// Watch is what a subject has to do with one trigger: the instant that it waits for, or when a limited one fired.
+type Watch struct {
+	ID    uint64        // catalog.Trigger.WaitID of what waits, catalog.Trigger.ID of a limit
+	Due   row.Instant   // the trigger must be looked at then; row.Never: it waits for nothing
+	From  uint64        // of the events due then, only those count whose Seq is not below it; 0: all
+	Fired []row.Instant // the last firings that the limit counts, oldest first
 }
 
 // Fact is one record of the changelog. A nil Value takes the fact back.
@@ -76,6 +89,7 @@ type Counter struct {
 	Kind, Name           string // "segment" or "trigger", and its name
 	Size                 int64  // segment: members now
 	Entered, Left, Fired uint64 // since the start of the present metrics interval
+	Suppressed           uint64 // trigger: firings that its limit held back, likewise
 }
 
 // Position is how far the store has applied a partition's changelog.

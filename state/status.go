@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -8,7 +9,8 @@ import (
 )
 
 // A status is all memberships of a subject: their number, then for each the segment (8 bytes), flags, spell, and
-// since and until as differences to the instant written before, since most of them are near each other.
+// since and until as differences to the instant written before, since most of them are near each other. Its watches,
+// if it has any, follow (see watch.go).
 const (
 	statusMember      = 1 << 0
 	statusSince       = 1 << 1 // since is not 0 and follows
@@ -23,16 +25,14 @@ const membershipSizeMin = 8 + 1 + 1
 
 const nanosPerMilli = 1_000_000
 
-func appendStatus(dst []byte, ms []Membership) []byte {
-	bySegment := func(a, b Membership) int {
-		switch {
-		case a.Segment < b.Segment:
-			return -1
-		case a.Segment > b.Segment:
-			return 1
-		}
-		return 0
-	}
+// status is the value of a status fact. Its slices are used again by the next decode.
+type status struct {
+	memberships []Membership
+	watches     []Watch
+}
+
+func appendStatus(dst []byte, ms []Membership, ws []Watch) []byte {
+	bySegment := func(a, b Membership) int { return cmp.Compare(a.Segment, b.Segment) }
 	if !slices.IsSortedFunc(ms, bySegment) {
 		ms = slices.Clone(ms)
 		slices.SortFunc(ms, bySegment)
@@ -42,7 +42,7 @@ func appendStatus(dst []byte, ms []Membership) []byte {
 	for i := range ms {
 		dst, last = appendMembership(dst, &ms[i], last)
 	}
-	return dst
+	return appendWatches(dst, ws, last)
 }
 
 func appendMembership(dst []byte, m *Membership, last row.Instant) ([]byte, row.Instant) {
@@ -83,28 +83,38 @@ func appendDifference(dst []byte, d row.Instant) (_ []byte, millis bool) {
 	return binary.AppendVarint(dst, int64(d)), false
 }
 
-func decodeStatus(ms []Membership, b []byte) ([]Membership, error) {
+// decode reads the value of a status fact; of a nil value there is nothing.
+func (s *status) decode(value []byte) error {
+	s.memberships, s.watches = s.memberships[:0], s.watches[:0]
+	if value == nil {
+		return nil
+	}
+	b, err := open(value)
+	if err != nil {
+		return err
+	}
 	n, size := binary.Uvarint(b)
-	if size <= 0 || n == 0 || n > uint64(len(b)-size)/membershipSizeMin {
-		return ms, ErrValue
+	if size <= 0 || n > uint64(len(b)-size)/membershipSizeMin || n == 0 && len(b) == size {
+		return ErrValue
 	}
 	b = b[size:]
-	ms = slices.Grow(ms, int(n))
+	s.memberships = slices.Grow(s.memberships, int(n))
 	var last row.Instant
 	for i := range n {
 		m, rest, err := readMembership(b, &last)
 		if err != nil {
-			return ms, err
+			return err
 		}
-		if i > 0 && m.Segment <= ms[len(ms)-1].Segment {
-			return ms, ErrValue
+		if i > 0 && m.Segment <= s.memberships[i-1].Segment {
+			return ErrValue
 		}
-		ms, b = append(ms, m), rest
+		s.memberships, b = append(s.memberships, m), rest
 	}
-	if len(b) > 0 {
-		return ms, ErrValue
+	if len(b) == 0 {
+		return nil
 	}
-	return ms, nil
+	s.watches, err = readWatches(s.watches, b, last)
+	return err
 }
 
 func readMembership(b []byte, last *row.Instant) (m Membership, rest []byte, err error) {
@@ -147,11 +157,15 @@ func readInstant(b []byte, millis bool, last *row.Instant) ([]byte, error) {
 	return b[size:], nil
 }
 
-// earliest returns when the first of the memberships may change if nothing else happens.
-func earliest(ms []Membership) row.Instant {
+// earliest returns when the first of the memberships may change, or the first trigger must be looked at, if nothing
+// else happens.
+func earliest(ms []Membership, ws []Watch) row.Instant {
 	due := row.Never
 	for i := range ms {
 		due = min(due, ms[i].Until)
+	}
+	for i := range ws {
+		due = min(due, ws[i].Due)
 	}
 	return due
 }

@@ -175,7 +175,7 @@ func TestTaskFactsOfStore(t *testing.T) {
 	}
 	task := Task{Clock: 1, Seq: 2, EventSeq: 3, Catalog: 1 << 63, Revision: 5}
 	a, b := Source{Topic: [16]byte{1}, Name: "crm", Partition: 7}, Source{Name: "crm", Partition: 7}
-	vip, won := Counter{"segment", "vip", 5, 7, 2, 0}, Counter{"trigger", "won", 0, 0, 0, 9}
+	vip, won := Counter{"segment", "vip", 5, 7, 2, 0, 0}, Counter{"trigger", "won", 0, 0, 0, 9, 4}
 	apply(t, s, 3,
 		TaskFact(Task{}), CounterFact(won), SourceFact(a, 1), TaskFact(task), SourceFact(a, 5), SourceFact(b, 6),
 		CounterFact(vip), SourceFact(Source{Name: "gone"}, 3), SourceTombstone(Source{Name: "gone"}))
