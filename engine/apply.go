@@ -116,6 +116,7 @@ func (t *Task) applyRow(c *Change, now row.Instant) error {
 	cause := emit.Cause{Kind: "row", Topic: c.Origin.Topic, Partition: c.Origin.Partition, Offset: c.Origin.Offset,
 		Table: c.Table, Key: c.Key}
 	t.settleAnd(e, now, cause, func(in *expr.Input, out []trigger.Firing) []trigger.Firing {
+		t.watched(e, trigger.AwaitDates(g.audience, s, before, now))
 		return trigger.Row(g.audience, c.Table, before, after, c.Snapshot, in, out)
 	})
 	return nil
@@ -265,6 +266,7 @@ func (t *Task) applyEvent(c *Change, now row.Instant) error {
 	cause := emit.Cause{Kind: "event", Topic: c.Origin.Topic, Partition: c.Origin.Partition, Offset: c.Origin.Offset,
 		Event: def.Name, Key: ev.ID}
 	t.settleAnd(e, now, cause, func(in *expr.Input, out []trigger.Firing) []trigger.Firing {
+		t.watched(e, trigger.AwaitAbsences(g.audience, e.subject, kind, &ev, now))
 		return trigger.Event(g.audience, kind, &ev, in, out)
 	})
 	return nil
@@ -316,15 +318,12 @@ func (t *Task) settle(e *entry, now row.Instant, cause emit.Cause) { t.settleAnd
 func (t *Task) settleAnd(e *entry, now row.Instant, cause emit.Cause,
 	match func(*expr.Input, []trigger.Firing) []trigger.Firing) {
 	g, ep := e.group, &t.epoch
-	due := segment.Due(e.subject)
+	due := e.subject.Due()
 	flips, changed := g.segments.Settle(e.subject, now, ep.flips[:0])
 	ep.flips = flips
 	if changed {
 		e.statusChanged = true
 		t.mark(e)
-		if segment.Due(e.subject) != due {
-			t.await(e)
-		}
 	}
 	for i := range flips {
 		t.membership(&flips[i], e.subject.ID, cause)
@@ -335,7 +334,7 @@ func (t *Task) settleAnd(e *entry, now row.Instant, cause emit.Cause,
 		firings = match(in, firings)
 	}
 	for i := range firings {
-		t.firing(&firings[i], e.subject.ID, now, cause)
+		t.firing(&firings[i], e, now, cause)
 	}
 	for i := range flips {
 		firings = trigger.Segment(g.audience, &flips[i], in, firings[:0])
@@ -344,10 +343,36 @@ func (t *Task) settleAnd(e *entry, now row.Instant, cause emit.Cause,
 			by = cause
 		}
 		for j := range firings {
-			t.firing(&firings[j], e.subject.ID, now, by)
+			t.firing(&firings[j], e, now, by)
 		}
 	}
 	ep.firings = firings
+	if e.subject.Due() != due {
+		t.await(e)
+	}
+}
+
+// comeDue fires what the subject's triggers waited for up to now, each at its own instant.
+func (t *Task) comeDue(e *entry, now row.Instant) {
+	due := e.subject.Due()
+	firings, changed := trigger.Due(e.group.audience, e.subject, now, e.group.segments.Input(e.subject, now),
+		t.epoch.firings[:0])
+	t.watched(e, changed)
+	for i := range firings {
+		t.firing(&firings[i], e, firings[i].Due, causeOfTime())
+	}
+	t.epoch.firings = firings
+	if e.subject.Due() != due {
+		t.await(e)
+	}
+}
+
+// watched makes the subject's status part of the epoch if what its triggers wait for has changed.
+func (t *Task) watched(e *entry, changed bool) {
+	if changed {
+		e.statusChanged = true
+		t.mark(e)
+	}
 }
 
 func causeOfTime() emit.Cause { return emit.Cause{Kind: "time"} }
@@ -375,12 +400,20 @@ func (t *Task) membership(f *segment.Flip, id string, cause emit.Cause) {
 	t.put(t.emitter.Membership(f, id, cause, t.fact.Seq))
 }
 
-// firing emits one firing.
-func (t *Task) firing(f *trigger.Firing, id string, now row.Instant, cause emit.Cause) {
-	t.count("trigger", f.Trigger.Name).Fired++
+// firing emits one firing, unless the trigger's limit holds it back.
+func (t *Task) firing(f *trigger.Firing, e *entry, at row.Instant, cause emit.Cause) {
+	c := t.count("trigger", f.Trigger.Name)
+	if !trigger.Allow(f.Trigger, e.subject, at) {
+		t.epoch.began = true
+		c.Suppressed++
+		t.config.Counts.Suppressed.Add(1)
+		return
+	}
+	t.watched(e, f.Trigger.Limit != nil)
+	c.Fired++
 	byCause(&t.config.Counts.Fired, cause.Kind).Add(1)
 	t.fact.Seq++
-	t.put(t.emitter.Firing(f, id, now, cause, t.fact.Seq))
+	t.put(t.emitter.Firing(f, e.subject.ID, at, cause, t.fact.Seq))
 }
 
 // outputOverhead is about what an output takes besides its key and value: its headers.

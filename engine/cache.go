@@ -63,6 +63,9 @@ func (c *cache) clear() {
 func footprint(s *state.Subject) int {
 	const subject, value, event = 320, 56, 88
 	n := subject + len(s.ID) + len(s.Row)*value + len(s.Memberships)*40
+	for i := range s.Watches {
+		n += 56 + len(s.Watches[i].Fired)*8
+	}
 	for _, v := range s.Row {
 		n += len(v.Str) + len(v.List)*value
 	}

@@ -12,6 +12,7 @@ var Causes = [...]string{"row", "event", "time", "segment", "catalog", "erasure"
 type Counts struct {
 	Entered, Left, Fired [len(Causes)]atomic.Int64 // by cause, see Causes
 
+	Suppressed  atomic.Int64 // firings that a limit held back
 	Unchanged   atomic.Int64 // row images equal to the held one
 	Unknown     atomic.Int64 // input records about a table or event kind that the catalog no longer has
 	Deadletters atomic.Int64

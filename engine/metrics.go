@@ -18,17 +18,23 @@ func (t *Task) metrics(now row.Instant) {
 	}
 	for _, k := range t.sortedCounters() {
 		held := t.counters[k]
-		if held.Entered == 0 && held.Left == 0 && held.Fired == 0 {
+		if held.idle() {
 			continue
 		}
 		c := t.count(k.kind, k.name)
 		t.put(t.emitter.Metrics(&emit.Figures{
 			Kind: k.kind, Name: k.name, Partition: t.partition, From: from, To: from + every,
 			Size: c.Size, Entered: c.Entered, Left: c.Left, Fired: c.Fired,
+			Suppressed: c.Suppressed,
 		}))
-		c.Entered, c.Left, c.Fired = 0, 0, 0
+		c.Entered, c.Left, c.Fired, c.Suppressed = 0, 0, 0, 0
 	}
 	t.counting = false
+}
+
+// idle tells whether nothing happened in the present interval.
+func (c *counter) idle() bool {
+	return c.Entered == 0 && c.Left == 0 && c.Fired == 0 && c.Suppressed == 0
 }
 
 // intervalStart returns the last multiple of every that is not after at; instants before 1970 are negative.

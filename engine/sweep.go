@@ -7,6 +7,7 @@ import (
 	"github.com/weirstream/weir/operators/catalog"
 	"github.com/weirstream/weir/operators/emit"
 	"github.com/weirstream/weir/operators/segment"
+	"github.com/weirstream/weir/operators/trigger"
 	"github.com/weirstream/weir/state"
 	"github.com/weirstream/weir/state/row"
 )
@@ -50,11 +51,13 @@ func (t *Task) Sweep(now row.Instant, max int) error {
 		if err != nil {
 			return err
 		}
-		due := segment.Due(e.subject)
+		due := e.subject.Due()
+		t.comeDue(e, now) // while no worker was there: of triggers that are as they were
+		t.watched(e, trigger.Resume(a, e.subject, now))
 		t.dropRemoved(e, now, names)
 		e.group.segments.TouchAll()
 		t.settle(e, now, emit.Cause{Kind: "catalog"})
-		if segment.Due(e.subject) != due { // also if it was a dropped membership that was due first
+		if e.subject.Due() != due { // also if it was a dropped membership that was due first
 			t.await(e)
 		}
 		sw.after = id

@@ -160,8 +160,9 @@ func (t *Task) resetCounters() error {
 	}
 	t.counters, t.counting = make(map[counterKey]*counter, len(held)), false
 	for _, c := range held {
-		t.counting = t.counting || c.Entered != 0 || c.Left != 0 || c.Fired != 0
-		t.counters[counterKey{c.Kind, c.Name}] = &counter{Counter: c}
+		figures := &counter{Counter: c}
+		t.counters[counterKey{c.Kind, c.Name}] = figures
+		t.counting = t.counting || !figures.idle()
 	}
 	return nil
 }
@@ -224,7 +225,7 @@ func (t *Task) Effects() Part {
 			ep.facts = append(ep.facts, state.RowFact(e.group.layout.Row, s.ID, s.Row, s.Version))
 		}
 		if e.statusChanged {
-			ep.facts = append(ep.facts, state.StatusFact(s.Table, s.ID, s.Memberships))
+			ep.facts = append(ep.facts, state.StatusFact(s.Table, s.ID, s.Memberships, s.Watches...))
 		}
 	}
 	for _, s := range ep.sources {

@@ -4,7 +4,6 @@ import (
 	"container/heap"
 	"fmt"
 
-	"github.com/weirstream/weir/operators/segment"
 	"github.com/weirstream/weir/state"
 	"github.com/weirstream/weir/state/row"
 )
@@ -81,7 +80,7 @@ func (t *Task) loadTimers() error {
 
 // await puts the subject's next due instant into the heap. Earlier entries of it are found stale when they come up.
 func (t *Task) await(e *entry) {
-	if due := segment.Due(e.subject); due != row.Never {
+	if due := e.subject.Due(); due != row.Never {
 		heap.Push(&t.timers.changed, state.Timer{Due: due, Table: e.subject.Table, ID: e.subject.ID})
 	}
 }
@@ -125,7 +124,7 @@ func (t *Task) fire(timer state.Timer) error {
 	if err != nil {
 		return err
 	}
-	if segment.Due(e.subject) != timer.Due {
+	if e.subject.Due() != timer.Due {
 		return nil // something else happened meanwhile
 	}
 	t.metrics(timer.Due)
@@ -133,6 +132,7 @@ func (t *Task) fire(timer state.Timer) error {
 	t.born = timer.Due
 	t.config.Counts.TimersFired.Add(1)
 	t.settle(e, now, causeOfTime())
+	t.comeDue(e, now)
 	return nil
 }
 

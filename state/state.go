@@ -45,7 +45,7 @@ type Watch struct {
 	ID    uint64        // catalog.Trigger.WaitID of what waits, catalog.Trigger.ID of a limit
 	Due   row.Instant   // the trigger must be looked at then; row.Never: it waits for nothing
 	From  uint64        // of the events due then, only those count whose Seq is not below it; 0: all
-	Fired []row.Instant // the last firings that the limit counts, oldest first
+	Fired []row.Instant // the last firings that the limit counts, in their order
 }
 
 // Fact is one record of the changelog. A nil Value takes the fact back.

@@ -32,6 +32,7 @@ func (p *process) snapshot() httpapi.Snapshot {
 			httpapi.Changes{Change: "leave", Origin: cause, Count: load(&p.counts.Left)})
 		s.Firings = append(s.Firings, httpapi.Firings{Origin: cause, Count: load(&p.counts.Fired)})
 	}
+	s.Suppressed = uint64(p.counts.Suppressed.Load())
 	s.Transactions = []httpapi.Transactions{
 		{Outcome: "committed", Count: uint64(p.counts.Commits.Load())},
 		{Outcome: "aborted", Count: uint64(p.counts.Aborts.Load())},

@@ -88,6 +88,7 @@ var (
 	transactions   = desc("weir_transactions_total", "Epochs by what came of them.", "outcome")
 	changes        = desc("weir_membership_changes_total", "Membership changes by kind of cause.", "change", "origin")
 	firings        = desc("weir_trigger_firings_total", "Firings of triggers, by kind of cause.", "origin")
+	suppressed     = desc("weir_trigger_firings_suppressed_total", "Firings that the limit of their trigger held back.")
 	partitions     = desc("weir_partitions", "Partitions of this worker by phase.", "state")
 	restoring      = desc("weir_restore_remaining_records", "Changelog records still to read.", "partition")
 	lastCommit     = desc("weir_last_commit_timestamp_seconds", "Time of the last commit.", "partition")
@@ -104,7 +105,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{inputRecords, inputLate, inputLag, inputLagTime, decodeErrors, deadLetters,
-		duplicates, transactions, changes, firings, partitions, restoring, lastCommit, storeBytes, timersPending,
+		duplicates, transactions, changes, firings, suppressed, partitions, restoring, lastCommit, storeBytes, timersPending,
 		timerLateness, catalogVersion} {
 		out <- d
 	}
@@ -132,6 +133,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for _, f := range s.Firings {
 		counter(firings, f.Count, f.Origin)
 	}
+	counter(suppressed, s.Suppressed)
 	for _, p := range s.Phases {
 		gauge(partitions, float64(p.Count), p.Phase)
 	}

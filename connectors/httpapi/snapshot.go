@@ -14,6 +14,7 @@ type Snapshot struct {
 	Transactions    []Transactions
 	Changes         []Changes // memberships entered and left
 	Firings         []Firings
+	Suppressed      uint64    // firings that a limit held back
 	Phases          []Phase   // this worker's partitions by phase, phases without partitions included
 	Restores        []Restore // partitions that are being restored
 	Commits         []Commit  // by partition

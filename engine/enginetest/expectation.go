@@ -91,7 +91,7 @@ func (a *attribute) parse(value string) (err error) {
 		a.instant, err = parseInstant(value)
 		return err
 	case "spell", "seq", "revision", "cause", "audience", "before", "after", "event",
-		"size", "entered", "left", "fired", "topic", "offset", "key", "value", "ce_id":
+		"size", "entered", "left", "fired", "suppressed", "topic", "offset", "key", "value", "ce_id":
 	default:
 		return fmt.Errorf("%q is no field of an output", a.name)
 	}

@@ -77,7 +77,7 @@ func (o *output) String() string {
 		fmt.Fprintf(&b, " cause %s", causeText(o.fields["cause"], true))
 	case "metrics":
 		fmt.Fprintf(&b, "metrics %s/%s", o.text("kind"), o.text("name"))
-		for _, name := range []string{"from", "to", "size", "entered", "left", "fired"} {
+		for _, name := range []string{"from", "to", "size", "entered", "left", "fired", "suppressed"} {
 			put(name)
 		}
 	case "deadletter":

@@ -44,11 +44,13 @@ func (b *builder) build() *Catalog {
 	for _, t := range b.triggers {
 		if b.resolveTrigger(t, audiences) {
 			b.compileTrigger(t, audiences[t.audience])
+			t.trigger.WaitID = t.trigger.waitID()
 			a := t.trigger.Audience
 			a.Triggers = append(a.Triggers, t.trigger)
 			c.Triggers = append(c.Triggers, t.trigger)
 		}
 	}
+	b.checkTriggerIDs()
 	if len(b.faults) > 0 {
 		return nil
 	}
@@ -204,6 +206,10 @@ func (b *builder) cycle(path []*segmentDraft) {
 
 // compileTrigger compiles the condition of a trigger in the scope that it fires in.
 func (b *builder) compileTrigger(t *triggerDraft, a *audienceDraft) {
+	if s := t.trigger.Absence; s != nil {
+		b.compilePart(&s.After, t.after, a, "trigger "+t.name)
+		b.compilePart(&s.Of, t.of, a, "trigger "+t.name)
+	}
 	if t.when == nil {
 		return
 	}
@@ -217,21 +223,26 @@ func (b *builder) compileTrigger(t *triggerDraft, a *audienceDraft) {
 		}
 		env = a.onRow
 	case t.trigger.Event != nil:
-		if a.onEvent[t.on.text] == nil {
-			s := a.scope()
-			s.Event = t.trigger.Event.Schema
-			a.onEvent[t.on.text] = b.env(a, s)
-		}
-		env = a.onEvent[t.on.text]
+		env = b.eventEnv(a, t.trigger.Event)
+	case t.trigger.Absence != nil:
+		env = b.eventEnv(a, t.trigger.Absence.After.Event)
 	}
-	if env != nil {
-		t.trigger.When = b.compile(env, t.when, "trigger "+t.name)
+	t.trigger.When = b.compile(env, t.when, "trigger "+t.name)
+}
+
+// eventEnv returns the scope of conditions in which event is of the kind e; nil after a fault.
+func (b *builder) eventEnv(a *audienceDraft, e *Event) *expr.Env {
+	if a.onEvent[e.Name] == nil {
+		s := a.scope()
+		s.Event = e.Schema
+		a.onEvent[e.Name] = b.env(a, s)
 	}
+	return a.onEvent[e.Name]
 }
 
 // compile compiles a condition; nil after faults, or if it depends on something that has a fault of its own.
 func (b *builder) compile(env *expr.Env, n *node, what string) *expr.Program {
-	if n == nil || b.doubts(n.text) {
+	if env == nil || n == nil || b.doubts(n.text) {
 		return nil
 	}
 	program, problems := env.Compile(n.text)

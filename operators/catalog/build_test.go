@@ -71,7 +71,7 @@ func TestOrderOfRandomSegments(t *testing.T) {
 			if reads := slices.Sorted(slices.Values(s.Where.Reads().Segments)); !slices.Equal(reads, s.Uses) {
 				t.Errorf("the program of %s reads %v, the catalog says %v", s.Name, reads, s.Uses)
 			}
-			if s.Index != i || s.Audience != a || s.ID != segmentID(s.Name) {
+			if s.Index != i || s.Audience != a || s.ID != definitionID(s.Name) {
 				t.Errorf("segment %s: index %d, want %d, or a wrong audience or id", s.Name, s.Index, i)
 			}
 		}
@@ -108,8 +108,8 @@ func TestSegmentsWithOneID(t *testing.T) {
 func TestSegmentID(t *testing.T) {
 	known := map[string]uint64{"": 0xcbf29ce484222325, "a": 0xaf63dc4c8601ec8c, "foobar": 0x85944171f73967e8}
 	for name, want := range known {
-		if got := segmentID(name); got != want {
-			t.Errorf("segmentID(%q) = %#x, want %#x", name, got, want)
+		if got := definitionID(name); got != want {
+			t.Errorf("definitionID(%q) = %#x, want %#x", name, got, want)
 		}
 	}
 }

@@ -101,14 +101,49 @@ const (
 	Leave
 )
 
-// Trigger fires for a subject when a row changes, an event arrives or a segment is entered or left.
+// Trigger fires for a subject when a row changes, an event arrives, a segment is entered or left, a date comes or
+// something did not happen in time.
 type Trigger struct {
 	Name     string
+	ID       uint64 // FNV-1a of the name: what the store keeps a limit's firings by
+	WaitID   uint64 // on a date or an absence: of the name and of what is waited for
 	Audience *Audience
 	Table    *Table        // on a row: the table; today always the audience's own
 	Event    *Event        // on an event
 	Segment  *Segment      // on a segment
+	Date     *Date         // on a date
+	Absence  *Absence      // on an absence
 	Actions  Action        // on a row or on a segment
 	Fields   []int         // on a row: an update counts only if one of these changed, ascending; empty: any
 	When     *expr.Program // nil: always
+	Limit    *Limit        // nil: none
+}
+
+// Date is a date of the audience's row, moved by an offset: a trigger fires when it comes.
+type Date struct {
+	Field  int          // of the audience's row; a date or a timestamp
+	Offset *expr.Period // nil: none
+	Before bool         // the offset goes back
+	Every  *expr.Period // a calendar period after which the date comes again, for ever; nil: it comes once
+}
+
+// Absence is an event after which another one does not come in time.
+type Absence struct {
+	After  Part        // what starts the wait
+	Of     Part        // what must not come
+	Within expr.Period // how long the wait is; not longer than the retention of either
+}
+
+// Part is an event that an absence is about.
+type Part struct {
+	Event *Event
+	Kind  int           // position in Audience.Events
+	When  *expr.Program // which events of the kind count, by themselves; nil: all
+	By    int           // the field that must be the same in both events; -1: they need only be of one subject
+}
+
+// Limit is how often a trigger may fire for a subject.
+type Limit struct {
+	Per   expr.Period
+	Count int // the most firings in any span of that length
 }

@@ -107,14 +107,16 @@ func understood(c *Catalog) string {
 			fmt.Fprintf(&b, "  field %s: segments %s\n", f.Name, segmentNames(a, a.SegmentsReadingField(i)))
 		}
 		for i, e := range a.Events {
-			fmt.Fprintf(&b, "  event %s: segments %s triggers %s\n", e.Name,
-				segmentNames(a, a.SegmentsReadingEvent(i)), triggerNames(a.TriggersOnEvent(i)))
+			fmt.Fprintf(&b, "  event %s: segments %s triggers %s absences %s\n", e.Name,
+				segmentNames(a, a.SegmentsReadingEvent(i)), triggerNames(a.TriggersOnEvent(i)),
+				triggerNames(a.TriggersOnAbsence(i)))
 		}
 		for i, s := range a.Segments {
 			fmt.Fprintf(&b, "  segment %s: uses %s dependants %s triggers %s\n", s.Name,
 				segmentNames(a, s.Uses), segmentNames(a, a.Dependants(i)), triggerNames(a.TriggersOnSegment(i)))
 		}
-		fmt.Fprintf(&b, "  rows: triggers %s\n", triggerNames(a.TriggersOnTable(a.Table.Name)))
+		fmt.Fprintf(&b, "  rows: triggers %s dates %s\n", triggerNames(a.TriggersOnTable(a.Table.Name)),
+			triggerNames(a.TriggersOnDate()))
 	}
 	return b.String()
 }

@@ -65,7 +65,46 @@ func (t *Trigger) write(w io.Writer) {
 	case t.Segment != nil:
 		fmt.Fprintf(w, " segment %q", t.Segment.Name)
 	}
-	fmt.Fprintf(w, " actions %d when %q\n", t.Actions, condition(t.When))
+	t.writeWait(w)
+	fmt.Fprintf(w, " actions %d when %q", t.Actions, condition(t.When))
+	if t.Limit != nil {
+		fmt.Fprintf(w, " limit %d %d %d", t.Limit.Per.Months, t.Limit.Per.Duration, t.Limit.Count)
+	}
+	fmt.Fprintln(w)
+}
+
+// writeWait writes what a trigger waits for; nothing of one that does not wait.
+func (t *Trigger) writeWait(w io.Writer) {
+	period := func(name string, p *expr.Period) {
+		if p != nil {
+			fmt.Fprintf(w, " %s %d %d", name, p.Months, p.Duration)
+		}
+	}
+	if d := t.Date; d != nil {
+		fmt.Fprintf(w, " date %q back=%t", t.Audience.Table.Schema.Fields[d.Field].Name, d.Before)
+		period("offset", d.Offset)
+		period("every", d.Every)
+	}
+	if a := t.Absence; a != nil {
+		period("absence", &a.Within)
+		for _, p := range []Part{a.After, a.Of} {
+			fmt.Fprintf(w, " event %q when %q", p.Event.Name, condition(p.When))
+			if p.By >= 0 {
+				fmt.Fprintf(w, " by %q", p.Event.Schema.Fields[p.By].Name)
+			}
+		}
+	}
+}
+
+// waitID returns the hash of what a trigger waits for: whoever edits that waits anew. It is 0 if it waits for nothing.
+func (t *Trigger) waitID() uint64 {
+	if t.Date == nil && t.Absence == nil {
+		return 0
+	}
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%q", t.Name)
+	t.writeWait(h)
+	return h.Sum64()
 }
 
 func writeSource(w io.Writer, s Source) {

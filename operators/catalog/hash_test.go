@@ -83,6 +83,53 @@ func TestHashDiffers(t *testing.T) {
 	}
 }
 
+// So does whatever changes what a trigger waits for, or its limit; only what it waits for changes the id of the wait.
+func TestHashOfWaits(t *testing.T) {
+	text := string(read1(t, "testdata/ok/waits.yaml"))
+	whole := parse(t, text)
+	waits := map[uint64]bool{}
+	for _, trigger := range whole.Triggers {
+		waits[trigger.WaitID] = true
+	}
+	seen := map[uint64]string{whole.Hash: "the catalog itself"}
+	for _, change := range []struct {
+		old, with string
+		waits     bool
+	}{
+		{"offset: -7d", "offset: 7d", true},
+		{"offset: -7d", "offset: -8d", true},
+		{"date: contact.trial_ends", "date: contact.birthdate", true},
+		{", every: 1y", ", every: 2y", true},
+		{", every: 1y", "", true},
+		{"within: 2h", "within: 3h", true},
+		{", by: cart_id", "", true},
+		{"of: order_cart", "of: cart_id", true},
+		{"event.total > 50.0", "event.total > 51.0", true},
+		{"of: {event: purchase}", "of: {event: purchase, when: event.cart_id != null}", true},
+		{"name: trial-over", "name: trial-ends", true},
+		{"event.total < 1000.0", "event.total < 1001.0", false},
+		{"limit: {per: 1d}", "limit: {per: 2d}", false},
+		{"limit: {per: 1d}", "limit: {per: 1d, count: 2}", false},
+	} {
+		changed := strings.Replace(text, change.old, change.with, 1)
+		if changed == text {
+			t.Fatalf("%q is not in the catalog", change.old)
+		}
+		c := parse(t, changed)
+		if other, ok := seen[c.Hash]; ok {
+			t.Errorf("with %q the hash is the same as of %s", change.with, other)
+		}
+		seen[c.Hash] = change.with
+		anew := slices.ContainsFunc(c.Triggers, func(trigger *Trigger) bool { return !waits[trigger.WaitID] })
+		if anew != change.waits {
+			t.Errorf("with %q in place of %q: something is waited for anew: %v", change.with, change.old, anew)
+		}
+	}
+	if h := parse(t, strings.Replace(text, "limit: {per: 1d}", "limit: {per: 1d, count: 1}", 1)).Hash; h != whole.Hash {
+		t.Error("a count of 1, which is the default, changes the hash when it is written out")
+	}
+}
+
 func TestFlatten(t *testing.T) {
 	tests := map[string]string{
 		" a  &&\n\tb ":                  "a && b",

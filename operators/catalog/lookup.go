@@ -27,6 +27,10 @@ type reading struct {
 	onTable   map[string][]*Trigger
 	onEvent   [][]*Trigger
 	onSegment [][]*Trigger
+	onDate    []*Trigger
+	onAbsence [][]*Trigger // by the kind that starts the wait
+	waiting   []*Trigger
+	watchers  map[uint64]bool
 }
 
 // Index prepares the look-ups of a catalog and its audiences. Parse calls it; who builds a catalog by hand, as
@@ -73,6 +77,7 @@ func (a *Audience) index() {
 		byField: make([][]int, len(a.Table.Schema.Fields)), byEvent: make([][]int, len(a.Events)),
 		dependants: make([][]int, len(a.Segments)), onTable: map[string][]*Trigger{},
 		onEvent: make([][]*Trigger, len(a.Events)), onSegment: make([][]*Trigger, len(a.Segments)),
+		onAbsence: make([][]*Trigger, len(a.Events)), watchers: map[uint64]bool{},
 	}
 	a.byID = make(map[uint64]*Segment, len(a.Segments))
 	for i, s := range a.Segments {
@@ -102,6 +107,24 @@ func (a *Audience) index() {
 		case t.Segment != nil:
 			a.onSegment[t.Segment.Index] = append(a.onSegment[t.Segment.Index], t)
 		}
+		a.indexWatcher(t)
+	}
+}
+
+// indexWatcher indexes a trigger of which subjects bear a watch.
+func (a *Audience) indexWatcher(t *Trigger) {
+	switch {
+	case t.Date != nil:
+		a.onDate = append(a.onDate, t)
+	case t.Absence != nil:
+		a.onAbsence[t.Absence.After.Kind] = append(a.onAbsence[t.Absence.After.Kind], t)
+	}
+	if t.WaitID != 0 {
+		a.waiting = append(a.waiting, t)
+		a.watchers[t.WaitID] = true
+	}
+	if t.Limit != nil {
+		a.watchers[t.ID] = true
 	}
 }
 
@@ -139,6 +162,19 @@ func (a *Audience) TriggersOnEvent(kind int) []*Trigger { return at(a.onEvent, k
 
 // TriggersOnSegment returns the triggers on the segment at a position of Audience.Segments, by name.
 func (a *Audience) TriggersOnSegment(segment int) []*Trigger { return at(a.onSegment, segment) }
+
+// TriggersOnDate returns the triggers on dates of the audience's row, by name.
+func (a *Audience) TriggersOnDate() []*Trigger { return a.onDate }
+
+// TriggersOnAbsence returns the triggers on absences of which the kind at a position of Audience.Events starts the
+// wait, by name.
+func (a *Audience) TriggersOnAbsence(kind int) []*Trigger { return at(a.onAbsence, kind) }
+
+// TriggersWaiting returns the triggers on dates and absences, by name.
+func (a *Audience) TriggersWaiting() []*Trigger { return a.waiting }
+
+// Watcher tells whether a trigger of the audience has the ID that a watch bears, for its wait or its limit.
+func (a *Audience) Watcher(id uint64) bool { return a.watchers[id] }
 
 // Table returns a table by name; nil if there is none.
 func (c *Catalog) Table(name string) *Table { return c.tables[name] }

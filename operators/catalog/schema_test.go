@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -49,6 +50,9 @@ func (c schemaCheck) keyword(s map[string]any, keyword string, arg, v any) error
 		if !ok {
 			types = []any{arg}
 		}
+		if n, ok := v.(float64); ok && n == math.Trunc(n) && slices.Contains(types, any("integer")) {
+			return nil
+		}
 		return check(slices.Contains(types, any(jsonType(v))), "%s, not %v", jsonType(v), arg)
 	case "if":
 		if c.valid(arg.(map[string]any), v) == nil {
@@ -59,6 +63,8 @@ func (c schemaCheck) keyword(s map[string]any, keyword string, arg, v any) error
 		return c.some(keyword, arg.([]any), v)
 	}
 	switch v := v.(type) {
+	case float64:
+		return ofNumber(keyword, arg, v)
 	case string:
 		return c.ofText(keyword, arg, v)
 	case []any:
@@ -71,7 +77,17 @@ func (c schemaCheck) keyword(s map[string]any, keyword string, arg, v any) error
 
 var otherKeywords = []string{
 	"pattern", "minLength", "maxLength", "minItems", "uniqueItems", "items", "minProperties", "propertyNames",
-	"properties", "required", "additionalProperties",
+	"properties", "required", "additionalProperties", "minimum", "maximum",
+}
+
+func ofNumber(keyword string, arg any, v float64) error {
+	switch keyword {
+	case "minimum":
+		return check(v >= arg.(float64), "%v is too small", v)
+	case "maximum":
+		return check(v <= arg.(float64), "%v is too large", v)
+	}
+	return check(slices.Contains(otherKeywords, keyword), "unknown keyword")
 }
 
 func (c schemaCheck) some(keyword string, of []any, v any) error {
@@ -226,7 +242,8 @@ func TestSchemaRefuses(t *testing.T) {
 	of := map[string]int{ // documents that the schema refuses
 		"unknown-key": 2, "unknown-kind": 3, "missing-kind": 3, "missing-name": 3, "missing-keys": 5,
 		"not-a-definition": 3, "wrong-shapes": 4, "number-as-name": 2, "bad-names": 4, "topics": 1, "match-values": 2,
-		"retention": 3, "trigger-on": 5, "trigger-actions": 4, "types": 1, "event-audience": 2, "empty-values": 1,
+		"retention": 3, "trigger-on": 5, "trigger-actions": 4, "trigger-date": 8, "trigger-absence": 5, "trigger-limit": 5,
+		"types": 1, "event-audience": 2, "empty-values": 1,
 		"yaml-features": 2, "static-segments": 0, "journey": 0,
 	}
 	for name, want := range of {

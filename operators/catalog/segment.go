@@ -25,7 +25,7 @@ func (b *builder) addSegment(n *node, d draft, name *node) {
 		b.doubt(d.name)
 		d.name = ""
 	}
-	s := &segmentDraft{draft: d, segment: &Segment{Name: d.name, ID: segmentID(d.name)}}
+	s := &segmentDraft{draft: d, segment: &Segment{Name: d.name, ID: definitionID(d.name)}}
 	later := false
 	for _, p := range n.pairs {
 		for _, key := range laterSegmentKeys {
@@ -44,8 +44,8 @@ func (b *builder) addSegment(n *node, d draft, name *node) {
 	b.segments = append(b.segments, s)
 }
 
-// segmentID returns what the store keeps the memberships of a segment by.
-func segmentID(name string) uint64 {
+// definitionID returns what the store keeps the memberships of a segment, and the firings of a trigger, by.
+func definitionID(name string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(name))
 	return h.Sum64()

@@ -12,13 +12,17 @@ type triggerDraft struct {
 	trigger    *Trigger
 	audience   string // its name
 	audienceAt place
-	on         *node  // the value of table, event or segment
-	subject    string // which of them: "table", "event", "segment"; empty if on is not usable
+	on         *node  // the value of table, event, segment, date or absence
+	subject    string // which of them; empty if on is not usable
 	fields     []*node
 	fieldsAt   place
+	after, of  partDraft // of an absence
 	via        *node
 	when       *node
 }
+
+// triggerSubjects are the keys of on that say what a trigger fires on.
+var triggerSubjects = []string{"table", "event", "segment", "date", "absence"}
 
 var (
 	rowActions     = map[string]Action{"create": Create, "update": Update, "delete": Delete}
@@ -27,15 +31,16 @@ var (
 
 // addTrigger reads a trigger.
 func (b *builder) addTrigger(n *node, d draft, name *node) {
-	o := b.object(n, describe("trigger", d), "kind", "name", "audience", "on", "via", "when")
+	o := b.object(n, describe("trigger", d), "kind", "name", "audience", "on", "via", "when", "limit")
 	if name != nil && !b.dashedName(name, "a trigger") {
 		d.name = ""
 	}
-	t := &triggerDraft{draft: d, trigger: &Trigger{Name: d.name}}
+	t := &triggerDraft{draft: d, trigger: &Trigger{Name: d.name, ID: definitionID(d.name)}}
 	if audience, at := o.text("audience", "the table whose rows it fires for", true); at != nil {
 		t.audience, t.audienceAt = audience, at.at
 	}
-	if on := o.need("on", "on: {table: contact}, on: {event: purchase} or on: {segment: customers}"); on != nil {
+	if on := o.need("on", "on: {table: contact}, on: {event: purchase}, on: {segment: customers}, "+
+		"on: {date: contact.renewal_date} or on: {absence: …}"); on != nil {
 		b.on(t, on, o.what)
 	}
 	if _, via := o.text("via", "", false); via != nil {
@@ -45,40 +50,54 @@ func (b *builder) addTrigger(n *node, d draft, name *node) {
 		}
 	}
 	t.when = o.expression("when", "", false)
+	b.limit(o, t)
 	b.triggers = append(b.triggers, t)
 }
 
 // on reads what a trigger fires on.
 func (b *builder) on(t *triggerDraft, n *node, what string) {
-	o := b.object(n, "key \"on\" of "+what, "table", "event", "segment", "actions", "fields")
+	known := append([]string{"actions", "fields", "offset", "every"}, triggerSubjects...)
+	o := b.object(n, "key \"on\" of "+what, known...)
 	if o == nil {
 		return
 	}
 	var found []string
 	for _, p := range n.pairs {
-		if slices.Contains([]string{"table", "event", "segment"}, p.key.text) {
+		if slices.Contains(triggerSubjects, p.key.text) {
 			found = append(found, p.key.text)
 		}
 	}
 	if len(found) != 1 {
-		b.fault(n.at, fmt.Sprintf("key \"on\" of %s must have one of the keys table, event and segment, found %s",
-			what, orNone(found)), "")
+		b.fault(n.at, fmt.Sprintf("key \"on\" of %s must have one of the keys %s, found %s",
+			what, listed(triggerSubjects), orNone(found)), "")
 		return
 	}
-	if _, t.on = o.text(found[0], "", true); t.on == nil {
+	if found[0] == "absence" {
+		t.on = n.get("absence")
+	} else if _, t.on = o.text(found[0], "", true); t.on == nil {
 		return
 	}
 	t.subject = found[0]
+	if t.subject != "table" {
+		b.unwanted(o, "fields", "they are for triggers on rows")
+	}
+	if t.subject != "table" && t.subject != "segment" {
+		b.unwanted(o, "actions", "they are for triggers on rows and segments")
+	}
+	if t.subject != "date" {
+		b.unwanted(o, "offset", "it is for triggers on dates")
+		b.unwanted(o, "every", "it is for triggers on dates")
+	}
 	switch t.subject {
 	case "table":
 		t.trigger.Actions = b.actions(o, rowActions)
 		b.triggerFields(o, t)
-	case "event":
-		b.unwanted(o, "actions", "an event has none")
-		b.unwanted(o, "fields", "they are for triggers on rows")
 	case "segment":
 		t.trigger.Actions = b.actions(o, segmentActions)
-		b.unwanted(o, "fields", "they are for triggers on rows")
+	case "date":
+		b.date(o, t)
+	case "absence":
+		b.absence(t, what)
 	}
 }
 
@@ -146,6 +165,10 @@ func (b *builder) resolveTrigger(t *triggerDraft, audiences map[string]*audience
 		return b.resolveEventTrigger(t, what)
 	case "segment":
 		return b.resolveSegmentTrigger(t, what)
+	case "date":
+		return b.resolveDate(t, a, what)
+	case "absence":
+		return b.resolveAbsence(t, a, what)
 	}
 	return false
 }
@@ -211,24 +234,30 @@ func (b *builder) resolveVia(t *triggerDraft, table, audience *tableDraft, what 
 }
 
 func (b *builder) resolveEventTrigger(t *triggerDraft, what string) bool {
+	t.trigger.Event = b.eventOf(t.on, t.audience, what)
+	return t.trigger.Event != nil
+}
+
+// eventOf returns the event kind that n names, of which events name subjects of the audience; nil, after a fault or
+// because of one, if there is none.
+func (b *builder) eventOf(n *node, audience, what string) *Event {
 	names := make([]string, len(b.events))
 	for i, e := range b.events {
 		names[i] = e.name
 	}
-	i := slices.Index(names, t.on.text)
+	i := slices.Index(names, n.text)
 	switch {
-	case b.doubtful[t.on.text]:
-		return false
+	case b.doubtful[n.text]:
+		return nil
 	case i < 0:
-		b.fault(t.on.at, fmt.Sprintf("%s: there is no event %s", what, quoted(t.on.text)), didYouMean(t.on.text, names))
-		return false
-	case !b.events[i].event.names(t.audience):
-		b.fault(t.on.at, fmt.Sprintf("%s: event %s names no subject of audience %s", what, t.on.text, t.audience),
+		b.fault(n.at, fmt.Sprintf("%s: there is no event %s", what, quoted(n.text)), didYouMean(n.text, names))
+		return nil
+	case !b.events[i].event.names(audience):
+		b.fault(n.at, fmt.Sprintf("%s: event %s names no subject of audience %s", what, n.text, audience),
 			"add the audience to the event")
-		return false
+		return nil
 	}
-	t.trigger.Event = b.events[i].event
-	return true
+	return b.events[i].event
 }
 
 func (b *builder) resolveSegmentTrigger(t *triggerDraft, what string) bool {
@@ -250,4 +279,22 @@ func (b *builder) resolveSegmentTrigger(t *triggerDraft, what string) bool {
 	}
 	t.trigger.Segment = b.segments[i].segment
 	return true
+}
+
+// checkTriggerIDs reports triggers whose hashes are the same.
+func (b *builder) checkTriggerIDs() {
+	byID := map[uint64]*triggerDraft{}
+	for _, t := range b.triggers {
+		ids := []uint64{t.trigger.ID}
+		if t.trigger.WaitID != 0 {
+			ids = append(ids, t.trigger.WaitID)
+		}
+		for _, id := range ids {
+			if other, ok := byID[id]; ok {
+				b.fault(t.nameAt, fmt.Sprintf("the triggers %s and %s have the same 64-bit hash", t.name, other.name),
+					"choose another name for one of them")
+			}
+			byID[id] = t
+		}
+	}
 }

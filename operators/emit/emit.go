@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"strconv"
+	"time"
 
 	"github.com/weirstream/weir/operators/catalog"
 	"github.com/weirstream/weir/operators/segment"
@@ -89,15 +90,26 @@ func (e *Emitter) Firing(f *trigger.Firing, id string, at row.Instant, c Cause, 
 	case t.Event != nil:
 		w.key("event")
 		w.event(t.Event, f.Event)
+	case t.Absence != nil:
+		w.key("event")
+		w.event(t.Absence.After.Event, f.Event)
 	}
 	e.finish(c, seq)
 	ce := identity("firing", t.Name, audience, id, firingCause(f, c))
 	return e.record("firings", audience+"/"+id, "weir.trigger.fired.v1", ce, audience+"/"+id, at)
 }
 
-// firingCause names what made a trigger fire, the same after any replay: the membership's spell, or the source record.
+// firingCause names what made a trigger fire, the same after any replay: the membership's spell, the instant of a date,
+// the event that started a wait, or the source record.
 func firingCause(f *trigger.Firing, c Cause) string {
-	if f.Flip != nil {
+	switch e := f.Event; {
+	case f.Trigger.Absence != nil && e.ID != "":
+		return "absence\x00" + e.Time.Time().Format(time.RFC3339Nano) + "\x00" + e.ID
+	case f.Trigger.Absence != nil: // without an id, by its arrival
+		return "absence\x00" + e.Time.Time().Format(time.RFC3339Nano) + "\x00\x00" + strconv.FormatUint(e.Seq, 10)
+	case f.Trigger.Date != nil:
+		return "date\x00" + f.Due.String()
+	case f.Flip != nil:
 		return f.Flip.Segment.Name + "\x00" + strconv.FormatBool(f.Flip.Enter) + "\x00" + strconv.Itoa(int(f.Flip.Spell))
 	}
 	return c.Topic + "\x00" + strconv.Itoa(int(c.Partition)) + "\x00" + strconv.FormatInt(c.Offset, 10)
@@ -110,6 +122,7 @@ type Figures struct {
 	From, To             row.Instant
 	Size                 int64
 	Entered, Left, Fired uint64 // within the interval
+	Suppressed           uint64 // trigger: firings that its limit held back
 }
 
 // Metrics writes the figures of an interval. Metrics records bear no seq: they tell of the other records.
@@ -126,6 +139,7 @@ func (e *Emitter) Metrics(f *Figures) Record {
 		w.number("left", int64(f.Left))
 	} else {
 		w.number("fired", int64(f.Fired))
+		w.number("suppressed", int64(f.Suppressed))
 	}
 	w.end()
 	ce := identity("metrics", f.Kind, f.Name, strconv.Itoa(int(f.Partition)), f.To.String())

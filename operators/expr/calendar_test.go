@@ -115,7 +115,7 @@ func TestPeriodExceeds(t *testing.T) {
 	} {
 		a, _ := ParsePeriod(c.a)
 		b, _ := ParsePeriod(c.b)
-		if got := a.exceeds(b); got != c.want {
+		if got := a.Exceeds(b); got != c.want {
 			t.Errorf("%s exceeds %s: %v", c.a, c.b, got)
 		}
 	}

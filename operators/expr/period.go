@@ -98,10 +98,17 @@ func (p Period) After(now row.Instant) row.Value { return p.shift(now, 1) }
 
 func (p Period) shift(now row.Instant, sign int64) row.Value {
 	sec, nanos := split(int64(now))
+	return p.Shift(row.Value{Kind: row.Timestamp, Int: sec, Nanos: nanos}, sign)
+}
+
+// Shift returns the Timestamp v moved by n times p, back if n is negative: calendar months are counted from v, so that
+// a day that the month lacks does not move the ones after it. n times an exact p must fit a Duration.
+func (p Period) Shift(v row.Value, n int64) row.Value {
+	sec, nanos := v.Int, v.Nanos
 	if p.Months != 0 {
-		sec = addMonths(sec, sign*int64(p.Months))
+		sec = addMonths(sec, n*int64(p.Months))
 	}
-	sec, nanos = addNanos(sec, nanos, sign*int64(p.Duration))
+	sec, nanos = addNanos(sec, nanos, n*int64(p.Duration))
 	return row.Value{Kind: row.Timestamp, Int: sec, Nanos: nanos}
 }
 
@@ -118,8 +125,8 @@ func (p Period) days(month, year int64) time.Duration {
 	return time.Duration(min(days, maxDays)) * 24 * time.Hour
 }
 
-// exceeds tells whether p can be longer than o.
-func (p Period) exceeds(o Period) bool {
+// Exceeds tells whether p can be longer than o.
+func (p Period) Exceeds(o Period) bool {
 	if p.Months != 0 && o.Months != 0 {
 		return p.Months > o.Months
 	}

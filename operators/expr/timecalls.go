@@ -58,7 +58,7 @@ func (c *compiler) within(e ast.Expr) node {
 	}
 	kind := c.typ(args[0]).Parameters()[0].TypeName()
 	for _, k := range c.env.scope.Events {
-		if k.Schema.Name == kind && k.Retention != nil && p.exceeds(*k.Retention) {
+		if k.Schema.Name == kind && k.Retention != nil && p.Exceeds(*k.Retention) {
 			return c.problem(args[1], "keep the events longer or ask for a shorter window",
 				"the window %q is longer than the retention of %s, which is %s", p, kind, *k.Retention)
 		}

@@ -226,12 +226,3 @@ func (e *Evaluator) find(id uint64) (place int, found bool) {
 		return 0
 	})
 }
-
-// Due returns the earliest instant at which one of the subject's memberships may change by time alone.
-func Due(s *state.Subject) row.Instant {
-	due := row.Never
-	for i := range s.Memberships {
-		due = min(due, s.Memberships[i].Until)
-	}
-	return due
-}

@@ -1,4 +1,5 @@
-// Package trigger decides which triggers fire for a subject. It is pure; a Matcher holds scratch space only.
+// Package trigger decides which triggers fire for a subject. It is pure: it reads a subject and changes only the
+// subject's watches.
 package trigger
 
 import (
@@ -12,8 +13,9 @@ import (
 type Firing struct {
 	Trigger       *catalog.Trigger
 	Before, After row.Row       // on a row: nil where there is none
-	Event         *row.Event    // on an event
+	Event         *row.Event    // on an event; on an absence: the one that started the wait
 	Flip          *segment.Flip // on a segment
+	Due           row.Instant   // on a date or an absence: the instant that was waited for
 }
 
 // Row appends the firings of the triggers on a table of which one row changed from before to after (nil: not there). A
