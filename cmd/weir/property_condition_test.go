@@ -105,7 +105,7 @@ func (d *drawer) eventAtom() string {
 }
 
 func (d *drawer) trigger(name string) triggerCase {
-	t := triggerCase{name: name, kind: d.pick(4), segment: d.pick(len(d.w.segments))}
+	t := triggerCase{name: name, kind: d.pick(6), segment: d.pick(len(d.w.segments))}
 	switch t.kind {
 	case onRow:
 		t.actions = d.of("", "create", "update", "delete")
@@ -116,11 +116,16 @@ func (d *drawer) trigger(name string) triggerCase {
 	case onSegment:
 		t.actions = d.of("", "enter", "leave")
 		t.when = d.bool(1, "")
+	case onDate, onAbsence:
+		d.wait(&t)
 	default:
 		t.when = d.bool(1, "event")
 	}
-	if d.chance(3) {
+	if d.chance(3) || t.kind >= onDate && d.chance(2) {
 		t.when = ""
+	}
+	if d.chance(4) {
+		t.limit = limitCase{d.of("1h", "1d", "10d", "1mo"), 1 + d.pick(2)}
 	}
 	return t
 }

@@ -39,12 +39,14 @@ func drawWorld(t *rapid.T) *world {
 		}
 		d.w.segments = append(d.w.segments, segmentCase{name, d.bool(2, "")})
 	}
-	for i := range d.pick(4) {
+	for i := range d.pick(5) {
 		d.w.triggers = append(d.w.triggers, d.trigger(fmt.Sprintf("t%d", i)))
 	}
 	d.w.catalog = d.w.text()
 	for _, span := range edges {
-		if strings.Contains(d.w.catalog, `"`+span+`"`) || strings.Contains(d.w.catalog, "retention: "+span+"\n") {
+		if strings.Contains(d.w.catalog, `"`+span+`"`) || strings.Contains(d.w.catalog, "retention: "+span+"\n") ||
+			strings.Contains(d.w.catalog, "within: "+span) || strings.Contains(d.w.catalog, "per: "+span) ||
+			strings.Contains(d.w.catalog, "offset: "+span) || strings.Contains(d.w.catalog, "every: "+span) {
 			d.edges = append(d.edges, span)
 		}
 	}
@@ -97,6 +99,13 @@ func (d *drawer) later() row.Instant {
 		return d.now + row.Instant(time.Hour)*row.Instant(d.pick(24*40))
 	}
 	at := d.instant[d.pick(len(d.instant))]
+	for _, t := range d.w.triggers {
+		if t.kind == onDate && d.chance(4) { // dates come at no other edge if they have no offset, or one that goes back
+			if due := moved(row.OfTime(at.Time()), t.wait.offset, 1) + row.Instant(d.pick(3)-1); due >= d.now {
+				return due
+			}
+		}
+	}
 	edge := edgeOf(at, d.edges[d.pick(len(d.edges))]) + row.Instant(d.pick(3)-1)
 	if edge < d.now || edge > d.now+row.Instant(550*24*time.Hour) {
 		return d.now + row.Instant(d.pick(3))

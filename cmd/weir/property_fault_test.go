@@ -59,6 +59,11 @@ var faults = []struct {
 	{fault{name: "a month is thirty days", catalog: replaced(`"1mo"`, `"30d"`)}, 150},
 	{fault{name: "fields limit nothing", catalog: replaced(", fields: [s]", "")}, 150},
 	{fault{name: "leaving fires as entering does", catalog: replaced("actions: [enter]", "actions: [leave]")}, 150},
+	{fault{name: "offsets go forward only", catalog: replaced("offset: -", "offset: ")}, 250},
+	{fault{name: "dates come once", catalog: replaced(", every: 1mo", "")}, 250},
+	{fault{name: "all events of a subject belong together",
+		catalog: replaced(", by: {after: s, of: s}", "")}, 250},
+	{fault{name: "limits are ignored", catalog: without("limit: ")}, 150},
 	{fault{name: "a restore loses the first fact", restore: func(fs []state.Fact) []state.Fact {
 		return fs[min(1, len(fs)):]
 	}}, 60},

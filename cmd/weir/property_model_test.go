@@ -20,6 +20,7 @@ type delivery struct {
 		Since, Until             string
 		Spell                    int
 		Cause                    struct{ Kind, Segment string }
+		Event                    struct{ ID, Time string }
 	}
 }
 
@@ -39,9 +40,10 @@ func (d *delivery) String() string {
 // model is the slow truth: all that was ever received, and cel-go's interpreter over it.
 type model struct {
 	w         *world
-	segments  []*oracle.Condition // by world.segments
-	triggers  []*oracle.Condition // by world.triggers; nil: always
-	order     []int               // of the segments of a settlement, by world.segments
+	segments  []*oracle.Condition    // by world.segments
+	triggers  []*oracle.Condition    // by world.triggers; nil: always
+	parts     [][2]*oracle.Condition // by world.triggers; nil: all events count
+	order     []int                  // of the segments of a settlement, by world.segments
 	subjects  map[string]*subjectModel
 	whenFirst bool // planted fault: triggers see what was before the change
 }
@@ -59,6 +61,8 @@ type subjectModel struct {
 	spells  []int
 	since   []row.Instant
 	deltas  []*delivery // after checked
+	pending []pendingWait
+	fired   map[int][]row.Instant // by trigger: what its limit let fire
 }
 
 func newModel(w *world, order []int) (*model, error) {
@@ -66,7 +70,7 @@ func newModel(w *world, order []int) (*model, error) {
 	for _, id := range subjectIDs {
 		n := len(w.segments)
 		m.subjects[id] = &subjectModel{id: id, checked: start - 1, members: make([]bool, n), spells: make([]int, n),
-			since: make([]row.Instant, n)}
+			since: make([]row.Instant, n), fired: map[int][]row.Instant{}}
 	}
 	for _, s := range w.segments {
 		c, err := oracleOf(w, -1).Compile(s.where)
@@ -75,12 +79,21 @@ func newModel(w *world, order []int) (*model, error) {
 		}
 		m.segments = append(m.segments, c)
 	}
-	for _, t := range w.triggers {
+	for i, t := range w.triggers {
+		parts, err := partsOf(w, &w.triggers[i])
+		if err != nil {
+			return nil, err
+		}
+		m.parts = append(m.parts, parts)
 		if t.when == "" {
 			m.triggers = append(m.triggers, nil)
 			continue
 		}
-		c, err := oracleOf(w, t.kind).Compile(t.when)
+		kind := t.kind
+		if kind == onAbsence {
+			kind = t.wait.kinds[0]
+		}
+		c, err := oracleOf(w, kind).Compile(t.when)
 		if err != nil {
 			return nil, err
 		}

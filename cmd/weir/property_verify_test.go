@@ -41,12 +41,13 @@ func (m *model) step(mv *move, outs []*delivery) error {
 		return err
 	}
 	s.row, s.lsn, s.known, s.events, s.seq = changed.row, changed.lsn, changed.known, changed.events, changed.seq
+	m.await(s, mv.at, before, after, mv.kind, event)
 	deltas, firings := split(rest)
 	if err := m.settled(s, mv.at, deltas); err != nil {
 		return err
 	}
 	want := m.changeFirings(s, mv, before, after, event, &old, oldMembers)
-	return m.fired(s, mv.at, deltas, firings, want)
+	return m.fired(s, mv.at, deltas, firings, want, nil)
 }
 
 func split(group []*delivery) (deltas, firings []*delivery) {
@@ -60,6 +61,14 @@ func split(group []*delivery) (deltas, firings []*delivery) {
 
 // timed takes what became due before the move from outs, and returns the rest: what the move itself gave rise to.
 func (m *model) timed(mv *move, outs []*delivery) (rest []*delivery, err error) {
+	limit := mv.at
+	if mv.what != clockMove {
+		limit--
+	}
+	waits := map[string][]waitFiring{}
+	for _, id := range subjectIDs {
+		waits[id] = m.due(m.subjects[id], limit)
+	}
 	last := row.Earliest
 	for len(outs) > 0 {
 		first := outs[0]
@@ -69,9 +78,9 @@ func (m *model) timed(mv *move, outs []*delivery) (rest []*delivery, err error) 
 					return nil, fmt.Errorf("%v does not belong to this record", d)
 				}
 			}
-			return outs, nil
+			break
 		}
-		if first.at > mv.at || first.at == mv.at && mv.what != clockMove || first.at < last {
+		if first.at > limit || first.at < last {
 			return nil, fmt.Errorf("%v comes at the wrong time", first)
 		}
 		last = first.at
@@ -79,23 +88,40 @@ func (m *model) timed(mv *move, outs []*delivery) (rest []*delivery, err error) 
 		for n < len(outs) && outs[n].at == first.at && outs[n].value.ID == first.value.ID {
 			n++
 		}
-		deltas, firings := split(outs[:n])
-		outs = outs[n:]
-		s := m.subjects[first.value.ID]
-		if len(deltas) == 0 {
-			return nil, fmt.Errorf("%v fired though nothing changed", first)
-		}
-		for _, d := range deltas {
-			if k := d.value.Cause.Kind; k != "time" && k != "segment" {
-				return nil, fmt.Errorf("%v: the cause must be time or segment", d)
-			}
-		}
-		s.deltas = append(s.deltas, deltas...)
-		if err := m.fired(s, first.at, deltas, firings, nil); err != nil {
+		if err := m.timedGroup(outs[:n], waits); err != nil {
 			return nil, err
 		}
+		outs = outs[n:]
 	}
-	return nil, nil
+	for id, due := range waits {
+		if len(due) > 0 {
+			return nil, fmt.Errorf("%s did not fire for %s at %v", due[0].name, id, due[0].at)
+		}
+	}
+	return outs, nil
+}
+
+// timedGroup compares what became due for a subject at one instant, and takes what came of waits from waits.
+func (m *model) timedGroup(group []*delivery, waits map[string][]waitFiring) error {
+	first := group[0]
+	deltas, firings := split(group)
+	s := m.subjects[first.value.ID]
+	var names []string
+	due := waits[s.id]
+	for len(due) > 0 && due[0].at == first.at {
+		names, due = append(names, due[0].name), due[1:]
+	}
+	waits[s.id] = due
+	if len(deltas)+len(names) == 0 {
+		return fmt.Errorf("%v fired though nothing changed", first)
+	}
+	for _, d := range group {
+		if k := d.value.Cause.Kind; k != "time" && k != "segment" {
+			return fmt.Errorf("%v: the cause must be time or segment", d)
+		}
+	}
+	s.deltas = append(s.deltas, deltas...)
+	return m.fired(s, first.at, deltas, firings, nil, names)
 }
 
 // verify compares the subject's deltas since it was last compared with the interpreter, up to an instant: at many
@@ -271,7 +297,7 @@ func (m *model) changeFirings(s *subjectModel, mv *move, before, after row.Row, 
 	var names []string
 	for i, t := range m.w.triggers {
 		switch {
-		case t.kind == onSegment, t.kind == onRow && event != nil, t.kind < onRow && (event == nil || mv.kind != t.kind):
+		case t.kind >= onSegment, t.kind == onRow && event != nil, t.kind < onRow && (event == nil || mv.kind != t.kind):
 			continue
 		case t.kind == onRow && !m.rowMeets(t, mv, before, after):
 			continue
@@ -307,8 +333,8 @@ func (m *model) rowMeets(t triggerCase, mv *move, before, after row.Row) bool {
 	return !before[i].Same(after[i])
 }
 
-// fired compares firings with those of the change, want, and those of the deltas.
-func (m *model) fired(s *subjectModel, now row.Instant, deltas, firings []*delivery, want []string) error {
+// fired compares firings with those of the change, want, those of the deltas, and those of waits, in this order.
+func (m *model) fired(s *subjectModel, now row.Instant, deltas, firings []*delivery, want, waits []string) error {
 	members := m.memberships(s, now)
 	in := m.input(s, now, members)
 	for _, d := range deltas {
@@ -322,9 +348,14 @@ func (m *model) fired(s *subjectModel, now row.Instant, deltas, firings []*deliv
 			}
 		}
 	}
+	want = slices.DeleteFunc(want, func(name string) bool {
+		i := slices.IndexFunc(m.w.triggers, func(t triggerCase) bool { return t.name == name })
+		return !m.allows(s, i, now)
+	})
+	want = append(want, waits...)
 	var got []string
 	for _, f := range firings {
-		got = append(got, f.value.Trigger)
+		got = append(got, m.firingName(f))
 	}
 	if !slices.Equal(got, want) {
 		return fmt.Errorf("at %v for %s there fired %v, should be %v", now, s.id, got, want)

@@ -25,19 +25,23 @@ type world struct {
 // segmentCase is a segment; in_segment names only those before it.
 type segmentCase struct{ name, where string }
 
-// triggerCase is a trigger, on one of rows, an event kind and a segment.
+// triggerCase is a trigger, on one of rows, an event kind, a segment, a date and an absence.
 type triggerCase struct {
 	name    string
-	kind    int    // 0, 1: an event kind; onRow; onSegment
+	kind    int    // 0, 1: an event kind; onRow; onSegment; onDate; onAbsence
 	actions string // "" for all, or one of them
 	field   string // row: only updates of this one
 	segment int    // its position in world.segments
+	wait    waitCase
 	when    string
+	limit   limitCase
 }
 
 const (
 	onRow     = 2
 	onSegment = 3
+	onDate    = 4
+	onAbsence = 5
 )
 
 // move is one step of a history.
@@ -129,6 +133,8 @@ func (w *world) text() string {
 			b.WriteString("on: {table: contact")
 		case onSegment:
 			fmt.Fprintf(&b, "on: {segment: %s", w.segments[t.segment].name)
+		case onDate, onAbsence:
+			fmt.Fprintf(&b, "on: {%s", t.wait.text(t.kind))
 		default:
 			fmt.Fprintf(&b, "on: {event: %s", kindNames[t.kind])
 		}
@@ -141,6 +147,9 @@ func (w *world) text() string {
 		b.WriteString("}\n")
 		if t.when != "" {
 			fmt.Fprintf(&b, "when: >\n  %s\n", t.when)
+		}
+		if t.limit.per != "" {
+			fmt.Fprintf(&b, "limit: {per: %s, count: %d}\n", t.limit.per, t.limit.count)
 		}
 	}
 	return b.String()

@@ -66,7 +66,12 @@ func newWaitBench(t *testing.T, text string) *waitBench {
 // open starts a task with a catalog, as a worker that starts does.
 func (b *waitBench) open(text string) {
 	b.t.Helper()
-	b.c = parse(b.t, waitTables+text)
+	b.openWith(waitTables, text)
+}
+
+func (b *waitBench) openWith(tables, text string) {
+	b.t.Helper()
+	b.c = parse(b.t, tables+text)
 	var err error
 	b.task, err = engine.OpenTask(0, b.c, b.store, engine.TaskConfig{App: "weir", CacheBytes: 1 << 20,
 		Counts: &engine.Counts{}})
@@ -182,6 +187,20 @@ func TestSweepEndsOldWaits(t *testing.T) {
 	if s, err := b.store.Load(0, b.c.Layout("contact"), "contact", "c-1"); err != nil || len(s.Watches) > 0 {
 		t.Errorf("got %+v, %v: a watch is left", s, err)
 	}
+}
+
+// TestSweepOfAnotherType shows that what the new type of a field does not read is no date, until the row comes again.
+func TestSweepOfAnotherType(t *testing.T) {
+	b := newWaitBench(t, dateTrigger("-2d"))
+	b.now += row.Instant(time.Hour)
+	b.row(9)
+	b.expect(0)
+	b.openWith(strings.Replace(waitTables, "since: timestamp", "since: date", 1), dateTrigger("-2d"))
+	b.sweep(1)
+	b.expect(20)
+	b.now -= b.now % day
+	b.row(5)
+	b.expect(20, "date 25")
 }
 
 // TestSweepForgetsLimits shows that a limit goes on over a changed catalog, and that its firings are forgotten with it.
