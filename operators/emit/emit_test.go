@@ -59,6 +59,11 @@ func records(f Format) []Record {
 	onEvent := &catalog.Trigger{Name: "bought", Audience: audience, Event: purchase}
 	event := &row.Event{ID: "p-1", Time: row.OfTime(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
 		Fields: row.Row{row.OfDouble(1e21)}}
+	onDate := &catalog.Trigger{Name: "renewal", Audience: audience, Date: &catalog.Date{Field: 1}}
+	onAbsence := &catalog.Trigger{Name: "lapsed", Audience: audience,
+		Absence: &catalog.Absence{After: catalog.Part{Event: purchase}, Of: catalog.Part{Event: purchase}}}
+	nameless := *event
+	nameless.ID, nameless.Seq = "", 4
 	at := instant("2026-01-01T00:00:00Z")
 	return []Record{
 		e.Membership(flip, "c-1", byRow, 7),
@@ -67,6 +72,28 @@ func records(f Format) []Record {
 		e.Firing(&trigger.Firing{Trigger: onEvent, Event: event}, "c-1", at, byEvent, 10),
 		e.Metrics(&Figures{Kind: "segment", Name: "vip", Partition: 3, From: at, To: at + row.Instant(time.Minute),
 			Size: 12, Entered: 3, Left: 1}),
+		e.Firing(&trigger.Firing{Trigger: onDate, Due: at}, "c-1", at, Cause{Kind: "time"}, 11),
+		e.Firing(&trigger.Firing{Trigger: onAbsence, Event: event, Due: at}, "c-1", at, Cause{Kind: "time"}, 12),
+		e.Firing(&trigger.Firing{Trigger: onAbsence, Event: &nameless, Due: at}, "c-1", at, Cause{Kind: "time"}, 13),
+		e.Metrics(&Figures{Kind: "trigger", Name: "lapsed", From: at, To: at + row.Instant(time.Minute), Fired: 2,
+			Suppressed: 1}),
+	}
+}
+
+// What became due by time alone has no rows; an absence bears the event that its wait began with.
+func TestFiringsOfWaits(t *testing.T) {
+	rs := records(JSON)
+	for i, want := range map[int]string{
+		5: `{"trigger":"renewal","audience":"contact","id":"c-1","at":"2026-01-01T00:00:00Z","revision":2,` +
+			`"cause":{"kind":"time"},"seq":11}`,
+		6: `{"trigger":"lapsed","audience":"contact","id":"c-1","at":"2026-01-01T00:00:00Z","event":{"id":"p-1",` +
+			`"time":"2026-01-01T00:00:00Z","amount":1e+21},"revision":2,"cause":{"kind":"time"},"seq":12}`,
+		8: `{"kind":"trigger","name":"lapsed","partition":0,"from":"2026-01-01T00:00:00Z","to":"2026-01-01T00:01:00Z",` +
+			`"fired":2,"suppressed":1}`,
+	} {
+		if got := string(rs[i].Value); got != want {
+			t.Errorf("record %d\n got %s\nwant %s", i, got, want)
+		}
 	}
 }
 
@@ -138,8 +165,8 @@ func TestIDsAreDeterministic(t *testing.T) {
 			ids[string(r.Headers[1].Value)]++
 		}
 	}
-	if len(ids) != 4 { // the two firings on the row have one cause
-		t.Errorf("%d ids, want 4: %v", len(ids), ids)
+	if len(ids) != 8 { // the two firings on the row have one cause
+		t.Errorf("%d ids, want 8: %v", len(ids), ids)
 	}
 	for id, n := range ids {
 		if n%2 != 0 || len(id) != 32 {
