@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/weirstream/weir/operators/spelling"
 )
 
 // Near returns " (did you mean ...?)" with those of names that are written much like name; "" if none is.
@@ -22,7 +24,7 @@ func Nearest(name string, names []string) string {
 	}
 	var near []candidate
 	for _, n := range names {
-		far := distance(strings.ToLower(name), strings.ToLower(n))
+		far := spelling.Distance(strings.ToLower(name), strings.ToLower(n))
 		limit := (min(len(name), len(n)) + 1) / 3
 		if far <= limit || len(name) > 2 && strings.Contains(n, name) {
 			near = append(near, candidate{n, far})
@@ -39,24 +41,4 @@ func Nearest(name string, names []string) string {
 		quoted = append(quoted, fmt.Sprintf("%q", c.name))
 	}
 	return strings.Join(quoted, ", ")
-}
-
-// distance is the number of insertions, deletions and replacements that make b of a.
-func distance(a, b string) int {
-	last := make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		diagonal := last[0]
-		last[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, last[j], last[j+1])
-			}
-			diagonal, last[j+1] = last[j+1], cost
-		}
-	}
-	return last[len(b)]
 }
