@@ -156,7 +156,7 @@ func loadZone(name string) (*time.Location, error) {
 	if name[0] == '-' {
 		m = -m
 	}
-	return time.FixedZone("", (h*60+m)*60), nil
+	return time.FixedZone(name, (h*60+m)*60), nil
 }
 
 // step is a whole number that a duration or a time is rounded to, never falling as it grows.

@@ -6,6 +6,8 @@
 package expr
 
 import (
+	"time"
+
 	"github.com/weirstream/weir/state/row"
 )
 
@@ -17,6 +19,9 @@ type Scope struct {
 	Change   *row.Schema           // in a trigger on a row: the schema of before and after; otherwise nil
 	Event    *row.Schema           // in a trigger on an event: the schema of event; otherwise nil
 	Links    map[string]row.Schema // names of links by which the audience reaches other tables: known, not yet evaluated
+	// Zone is where calendar units are meant: months and years of periods, and accessors such as getMonth() without a
+	// zone of their own. nil: UTC. Retentions are in UTC always.
+	Zone *time.Location
 }
 
 // EventKind is an event kind in scope: the list of the subject's events of that kind under the kind's name.

@@ -3,6 +3,7 @@ package expr
 import (
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/weirstream/weir/state/row"
 )
@@ -44,12 +45,13 @@ const (
 // stage takes or changes elements.
 type stage struct {
 	kind   stageKind
-	period Period // stageWindow
-	slot   int    // stageFilter, stageMap: the variable
-	cond   condFn // stageFilter
-	eval   evalFn // stageMap
-	fails  bool   // this stage can make the list fail
-	after  bool   // a stage before this one can
+	period Period         // stageWindow
+	zone   *time.Location // stageWindow: where calendar months are meant; nil: UTC
+	slot   int            // stageFilter, stageMap: the variable
+	cond   condFn         // stageFilter
+	eval   evalFn         // stageMap
+	fails  bool           // this stage can make the list fail
+	after  bool           // a stage before this one can
 }
 
 // with returns s with one more stage, which can make the list fail or not.
@@ -141,11 +143,11 @@ func (s *seq) element(in *Input, f *frame, c *cursor, i int) (el val, p Truth, u
 func (s *seq) visible(now row.Instant, e *row.Event) (p Truth, u row.Instant) {
 	p, u = True, never
 	if s.retention != nil {
-		still, w := newerThan(now, *s.retention, e.Time)
+		still, w := newerThan(now, *s.retention, nil, e.Time)
 		p, u = truthOf(still), w
 	}
 	for i := range s.heads {
-		q, w := inWindow(now, s.stages[i].period, e.Time)
+		q, w := inWindow(now, &s.stages[i], e.Time)
 		p, u = both(p, u, q, w, false)
 	}
 	return p, u
@@ -162,7 +164,7 @@ func (s *seq) through(in *Input, f *frame, next int, el val, p Truth, u row.Inst
 		case stageWindow:
 			q, w := Error, el.until
 			if e, ok := el.ref.(*row.Event); ok {
-				q, w = inWindow(in.Now, st.period, e.Time)
+				q, w = inWindow(in.Now, st, e.Time)
 				w = min(w, el.until)
 			}
 			p, u = both(p, u, q, w, st.after)

@@ -2,6 +2,7 @@ package expr
 
 import (
 	"strings"
+	"time"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
@@ -33,6 +34,16 @@ func (c *compiler) shifted(e ast.Expr, name string) node {
 		return node{eval: failing, fails: true}
 	}
 	c.clock = true
+	if loc := c.env.scope.Zone; loc != nil && p.Months != 0 {
+		months := int64(p.Months)
+		if name == "ago" {
+			months = -months
+		}
+		// It moves evenly for a day at most: comparisons look ahead over the days.
+		return node{moves: true, stepped: true, eval: func(in *Input, _ *frame) val {
+			return shiftedIn(in.Now, months, loc)
+		}}
+	}
 	if name == "ahead" {
 		return node{moves: true, eval: func(in *Input, _ *frame) val {
 			t := p.After(in.Now)
@@ -65,7 +76,7 @@ func (c *compiler) within(e ast.Expr) node {
 	}
 	c.clock = true
 	base := l.asSeq()
-	n := listNode(base.with(stage{kind: stageWindow, period: p}, !base.events()))
+	n := listNode(base.with(stage{kind: stageWindow, period: p, zone: c.env.scope.Zone}, !base.events()))
 	n.fails = l.fails || l.nullable || !base.events()
 	return n
 }
@@ -90,13 +101,16 @@ func (c *compiler) accessor(e ast.Expr, un unit, args []node) node {
 		}
 	}
 	if len(args) == 1 {
-		utc, _ := zone("UTC")
+		loc := c.env.scope.Zone
+		if loc == nil {
+			loc = time.UTC
+		}
 		n.eval = func(in *Input, f *frame) val {
 			v := x(in, f)
 			if v.k != kTime {
 				return errUntil(v.until)
 			}
-			return part(nowOf(in), &v, un, utc)
+			return part(nowOf(in), &v, un, loc)
 		}
 		return n
 	}

@@ -66,9 +66,20 @@ func scopes() map[string]expr.Scope {
 	return map[string]expr.Scope{
 		"segment":  {Audience: contactSchema, Segments: segments, Events: kinds(nil, &expr.Period{Duration: days(400)})},
 		"calendar": {Audience: contactSchema, Segments: segments, Events: kinds(&expr.Period{Months: 13}, nil)},
+		"zoned":    {Audience: contactSchema, Segments: segments, Events: kinds(&expr.Period{Months: 13}, nil), Zone: mustZone("Europe/Berlin")},
+		"western":  {Audience: contactSchema, Segments: segments, Events: kinds(nil, nil), Zone: mustZone("America/St_Johns")},
+		"howe":     {Audience: contactSchema, Segments: segments, Events: kinds(nil, nil), Zone: mustZone("Australia/Lord_Howe")},
 		"change":   {Audience: contactSchema, Segments: segments, Events: kinds(nil, nil), Change: contactSchema},
 		"event":    {Audience: contactSchema, Segments: segments, Events: kinds(nil, nil), Event: openedSchema},
 	}
+}
+
+func mustZone(name string) *time.Location {
+	loc, err := expr.LoadZone(name)
+	if err != nil {
+		panic(err) // one of the test's own
+	}
+	return loc
 }
 
 // at reads an instant.

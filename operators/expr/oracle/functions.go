@@ -1,10 +1,13 @@
 package oracle
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
@@ -17,7 +20,8 @@ import (
 const nowVariable = "@now"
 
 // declarations binds weir's own functions. ago, ahead and within get the clock as a further argument, by macros.
-func declarations() []cel.EnvOption {
+// Calendar units are meant in loc.
+func declarations(loc *time.Location) []cel.EnvOption {
 	elem := cel.TypeParamType("T")
 	list := cel.ListType(elem)
 	shifted := func(sign int) cel.OverloadOpt {
@@ -26,7 +30,7 @@ func declarations() []cel.EnvOption {
 			if err != nil {
 				return types.WrapErr(err)
 			}
-			return types.Timestamp{Time: shift(now.(types.Timestamp).Time, p, sign)}
+			return types.Timestamp{Time: shift(now.(types.Timestamp).Time, p, sign, loc)}
 		})
 	}
 	withClock := func(name string) cel.EnvOption {
@@ -47,30 +51,74 @@ func declarations() []cel.EnvOption {
 		cel.Function("@ahead", cel.Overload("@ahead", []*cel.Type{cel.TimestampType, cel.StringType},
 			cel.TimestampType, shifted(1))),
 		cel.Function("@within", cel.Overload("@within", []*cel.Type{list, cel.TimestampType, cel.StringType},
-			list, cel.FunctionBinding(within))),
+			list, cel.FunctionBinding(within(loc)))),
+	}
+	if loc != time.UTC {
+		opts = append(opts, accessors(loc)...)
 	}
 	return append(opts, front.Declare(bind)...)
 }
 
+// accessors makes getMonth() and its like, without a zone of their own, those of the zone loc: each becomes a function
+// that asks cel-go's own accessor, of times with the zone.
+func accessors(loc *time.Location) []cel.EnvOption {
+	var opts []cel.EnvOption
+	for name, overload := range zoneOverloads {
+		inner := "@" + name
+		ofTime := cel.Overload(inner+"_time", []*cel.Type{cel.TimestampType}, cel.IntType,
+			cel.UnaryBinding(func(v ref.Val) ref.Val {
+				return v.(traits.Receiver).Receive(name, overload, []ref.Val{types.String(loc.String())})
+			}))
+		ofDuration := cel.Overload(inner+"_duration", []*cel.Type{cel.DurationType}, cel.IntType,
+			cel.UnaryBinding(func(v ref.Val) ref.Val {
+				return v.(traits.Receiver).Receive(name, "duration_to_"+strings.ToLower(name[len("get"):]), nil)
+			}))
+		decl := []cel.FunctionOpt{ofTime}
+		if slices.Contains(durationAccessors, name) {
+			decl = append(decl, ofDuration)
+		}
+		opts = append(opts, cel.Function(inner, decl...), cel.Macros(cel.ReceiverMacro(name, 0,
+			func(f cel.MacroExprFactory, target ast.Expr, _ []ast.Expr) (ast.Expr, *cel.Error) {
+				return f.NewCall(inner, target), nil
+			})))
+	}
+	return opts
+}
+
+// zoneOverloads are cel-go's names of the accessors with a zone.
+var zoneOverloads = map[string]string{
+	"getFullYear": overloads.TimestampToYearWithTz, "getMonth": overloads.TimestampToMonthWithTz,
+	"getDayOfYear":  overloads.TimestampToDayOfYearWithTz,
+	"getDayOfMonth": overloads.TimestampToDayOfMonthZeroBasedWithTz,
+	"getDate":       overloads.TimestampToDayOfMonthOneBasedWithTz, "getDayOfWeek": overloads.TimestampToDayOfWeekWithTz,
+	"getHours": overloads.TimestampToHoursWithTz, "getMinutes": overloads.TimestampToMinutesWithTz,
+	"getSeconds": overloads.TimestampToSecondsWithTz, "getMilliseconds": overloads.TimestampToMillisecondsWithTz,
+}
+
+// durationAccessors are those that durations have, too.
+var durationAccessors = []string{"getHours", "getMinutes", "getSeconds", "getMilliseconds"}
+
 // within keeps the events with time > now - period and time <= now.
-func within(args ...ref.Val) ref.Val {
-	p, err := expr.ParsePeriod(string(args[2].(types.String)))
-	if err != nil {
-		return types.WrapErr(err)
-	}
-	now := args[1].(types.Timestamp).Time
-	from := shift(now, p, -1)
-	var kept []ref.Val
-	for _, v := range elements(args[0]) {
-		e, ok := v.(*object)
-		if !ok || e.event == nil {
-			return types.NewErr("within() of what is no event")
+func within(loc *time.Location) func(args ...ref.Val) ref.Val {
+	return func(args ...ref.Val) ref.Val {
+		p, err := expr.ParsePeriod(string(args[2].(types.String)))
+		if err != nil {
+			return types.WrapErr(err)
 		}
-		if t := e.event.Time.Time(); t.After(from) && !t.After(now) {
-			kept = append(kept, v)
+		now := args[1].(types.Timestamp).Time
+		from := shift(now, p, -1, loc)
+		var kept []ref.Val
+		for _, v := range elements(args[0]) {
+			e, ok := v.(*object)
+			if !ok || e.event == nil {
+				return types.NewErr("within() of what is no event")
+			}
+			if t := e.event.Time.Time(); t.After(from) && !t.After(now) {
+				kept = append(kept, v)
+			}
 		}
+		return types.NewRefValList(types.DefaultTypeAdapter, kept)
 	}
-	return types.NewRefValList(types.DefaultTypeAdapter, kept)
 }
 
 func elements(list ref.Val) []ref.Val {
@@ -81,16 +129,15 @@ func elements(list ref.Val) []ref.Val {
 	return vals
 }
 
-// shift moves t by a period: months by time.Date on the first of the month, then back to the day, clamped.
-func shift(t time.Time, p expr.Period, sign int) time.Time {
+// shift moves t by a period: months by time.Date on the first of the month, then back to the day, clamped, in loc.
+func shift(t time.Time, p expr.Period, sign int, loc *time.Location) time.Time {
 	if p.Months == 0 {
 		return t.Add(time.Duration(sign) * p.Duration)
 	}
-	t = t.UTC()
-	first := time.Date(t.Year(), t.Month(), 1, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
-	first = first.AddDate(0, sign*int(p.Months), 0)
-	length := first.AddDate(0, 1, -1).Day()
-	return first.AddDate(0, 0, min(t.Day(), length)-1)
+	t = t.In(loc)
+	first := time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC).AddDate(0, sign*int(p.Months), 0)
+	day := min(t.Day(), first.AddDate(0, 1, -1).Day())
+	return time.Date(first.Year(), first.Month(), day, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), loc)
 }
 
 // bind binds the functions of lists.

@@ -29,8 +29,12 @@ func New(s expr.Scope) (*Oracle, error) {
 	for _, k := range s.Events {
 		fs.Events = append(fs.Events, k.Schema)
 	}
+	loc := s.Zone
+	if loc == nil {
+		loc = time.UTC
+	}
 	var err error
-	o.front, err = front.New(fs, access{}, declarations()...)
+	o.front, err = front.New(fs, access{}, declarations(loc)...)
 	return o, err
 }
 
@@ -98,7 +102,7 @@ func (o *Oracle) variables(in *expr.Input) map[string]any {
 func visible(k expr.EventKind, events []row.Event, now time.Time) ref.Val {
 	var list []ref.Val
 	for i := range events {
-		if k.Retention == nil || events[i].Time.Time().After(shift(now, *k.Retention, -1)) {
+		if k.Retention == nil || events[i].Time.Time().After(shift(now, *k.Retention, -1, time.UTC)) {
 			list = append(list, &object{schema: k.Schema, fields: events[i].Fields, event: &events[i]})
 		}
 	}

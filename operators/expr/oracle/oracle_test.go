@@ -30,7 +30,7 @@ func TestShift(t *testing.T) {
 			t.Fatal(err)
 		}
 		from, _ := time.Parse(time.RFC3339Nano, c.from)
-		if got := shift(from, p, c.sign).Format(time.RFC3339Nano); got != c.want {
+		if got := shift(from, p, c.sign, time.UTC).Format(time.RFC3339Nano); got != c.want {
 			t.Errorf("%s moved by %d times %s is %s, not %s", c.from, c.sign, c.period, got, c.want)
 		}
 	}
