@@ -31,6 +31,8 @@ func (t *Task) Apply(c *Change, now row.Instant) error {
 		return t.applyEvent(c, now)
 	case Erase:
 		return t.applyErase(c, now)
+	case Add, Remove:
+		return t.applyEdit(c, now)
 	case Bad:
 		t.config.Counts.Deadletters.Add(1)
 		t.topic.Deadletters.Add(1)
@@ -269,6 +271,31 @@ func (t *Task) applyEvent(c *Change, now row.Instant) error {
 		t.watched(e, trigger.AwaitAbsences(g.audience, e.subject, kind, &ev, now))
 		return trigger.Event(g.audience, kind, &ev, in, out)
 	})
+	return nil
+}
+
+// applyEdit makes a command's edit of a static or frozen segment a fact. An id may be added before its row comes.
+func (t *Task) applyEdit(c *Change, now row.Instant) error {
+	g, s := t.groups[c.Audience], t.catalog.Segment(c.Segment)
+	if g == nil || s == nil || s.Audience != g.audience || !s.Editable() {
+		t.config.Counts.Unknown.Add(1) // of a catalog that was
+		return nil
+	}
+	e, err := t.load(g, c.Key)
+	if err != nil {
+		return err
+	}
+	edit := state.Added
+	if c.Kind == Remove {
+		edit = state.Removed
+	}
+	if !g.segments.Edit(e.subject, s, edit) {
+		return nil
+	}
+	e.statusChanged = true
+	t.mark(e)
+	t.settle(e, now, emit.Cause{Kind: "command", Topic: c.Origin.Topic, Partition: c.Origin.Partition,
+		Offset: c.Origin.Offset})
 	return nil
 }
 

@@ -18,6 +18,8 @@ const (
 	Occur                          // an event of engagement happened
 	Erase                          // a subject is to be forgotten
 	Bad                            // the record could not be used
+	Add                            // a command makes a subject a member of a static or frozen segment
+	Remove                         // a command takes it out
 )
 
 // Origin is where a source record stood.
@@ -47,8 +49,11 @@ type Change struct {
 	Version  row.Version // the source's position of this image
 	Snapshot bool        // read by a snapshot: tells what is, not that something happened
 
-	// Occur and Erase.
+	// Occur, Erase, Add and Remove.
 	Audience string // the audience table whose subject it is about
+
+	// Add and Remove.
+	Segment string // the segment's name
 
 	// Occur.
 	EventKind string    // the event kind's name

@@ -6,7 +6,7 @@ import (
 )
 
 // Causes are the kinds of causes that Counts tells apart, in the order of its arrays.
-var Causes = [...]string{"row", "event", "time", "segment", "catalog", "erasure"}
+var Causes = [...]string{"row", "event", "time", "segment", "catalog", "command", "erasure"}
 
 // Counts is what a worker counts since it started; read by the metrics endpoint while the worker runs.
 type Counts struct {
@@ -14,7 +14,7 @@ type Counts struct {
 
 	Suppressed  atomic.Int64 // firings that a limit held back
 	Unchanged   atomic.Int64 // row images equal to the held one
-	Unknown     atomic.Int64 // input records about a table or event kind that the catalog no longer has
+	Unknown     atomic.Int64 // input records about a table, event kind or segment that the catalog no longer has
 	Deadletters atomic.Int64
 	TimersFired atomic.Int64
 	Commits     atomic.Int64

@@ -37,6 +37,8 @@ func AppendChange(dst []byte, c *Change) []byte {
 		return wire.AppendString(wire.AppendArray(dst, 1), c.Audience)
 	case Bad:
 		return appendBad(dst, c)
+	case Add, Remove:
+		return wire.AppendString(wire.AppendString(wire.AppendArray(dst, 2), c.Audience), c.Segment)
 	}
 	return wire.AppendNil(dst)
 }
@@ -109,6 +111,9 @@ func DecodeChange(cat *catalog.Catalog, key, value []byte, c *Change) error {
 		c.Audience = r.string()
 	case Bad:
 		r.bad(c)
+	case Add, Remove:
+		r.array(2)
+		c.Audience, c.Segment = r.string(), r.string()
 	default:
 		return fmt.Errorf("cannot read an input record: unknown kind %d", c.Kind)
 	}

@@ -39,6 +39,8 @@ func inputChanges(c *catalog.Catalog) []Change {
 			Event: row.Event{ID: "p-1", Time: row.OfTime(time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)),
 				Fields: row.Row{row.OfDouble(1.5)}}},
 		{Kind: Erase, Origin: origin, Audience: "contact", Key: "c-1"},
+		{Kind: Add, Origin: origin, Audience: "contact", Segment: "board", Key: "c-1"},
+		{Kind: Remove, Origin: origin, Audience: "contact", Segment: "board", Key: "c-1"},
 		{Kind: Bad, Origin: origin, Key: "k", Reason: "field score: a string", RawKey: []byte("k"), Raw: []byte("{"),
 			Headers: []Header{{Key: "a", Value: []byte("b")}, {Key: "n"}}},
 	}

@@ -19,6 +19,7 @@ type sweep struct {
 	audience int    // position in Catalog.Audiences
 	after    string // the last subject done
 	done     int
+	began    bool
 }
 
 // Sweeping tells whether a changed catalog is still being brought over the subjects, and how many are done.
@@ -33,6 +34,7 @@ func (t *Task) Sweeping() (done int, sweeping bool) {
 func (t *Task) Sweep(now row.Instant, max int) error {
 	sw := t.sweep
 	if sw.audience == len(t.catalog.Audiences) {
+		t.allSeen()
 		t.fact.Catalog, t.fact.Revision = t.catalog.Hash, t.emitter.Revision
 		t.epoch.began = true
 		t.sweep = nil
@@ -40,6 +42,10 @@ func (t *Task) Sweep(now row.Instant, max int) error {
 	}
 	now = t.tick(now)
 	t.born = now
+	if !sw.began {
+		sw.began = true
+		t.firstSeen(now, false)
+	}
 	a := t.catalog.Audiences[sw.audience]
 	ids, err := t.store.IDs(t.partition, a.Table.Name, sw.after, max)
 	if err != nil {

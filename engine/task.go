@@ -40,9 +40,10 @@ type Task struct {
 	fact     state.Task
 	sources  map[state.Source]*mark
 	counters map[counterKey]*counter
-	counting bool        // some counter is not zero in the present metrics interval
-	born     row.Instant // when what is being worked on was caused: a record's own time, a timer's due instant
-	sweep    *sweep      // a changed catalog is being brought over the subjects; nil if not
+	counting bool                 // some counter is not zero in the present metrics interval
+	born     row.Instant          // when what is being worked on was caused: a record's own time, a timer's due instant
+	freezes  map[uint64]*freezing // by segment
+	sweep    *sweep               // a changed catalog is being brought over the subjects; nil if not
 
 	epoch  epoch
 	change Change // scratch of Take
@@ -122,9 +123,13 @@ func (t *Task) Reset() error {
 	if err := t.resetCounters(); err != nil {
 		return err
 	}
+	if err := t.resetFreezes(); err != nil {
+		return err
+	}
 	t.fact, t.sweep = fact, nil
 	if !held {
 		t.fact = state.Task{Clock: row.Earliest, Catalog: t.catalog.Hash, Revision: t.catalog.Revision}
+		t.firstSeen(row.Earliest, true)
 	} else if fact.Catalog != t.catalog.Hash {
 		t.sweep = &sweep{}
 		t.emitter.Revision = fact.Revision + 1
@@ -234,7 +239,7 @@ func (t *Task) Effects() Part {
 	for _, k := range ep.counts {
 		ep.facts = append(ep.facts, state.CounterFact(t.counters[k].Counter))
 	}
-	ep.facts = append(ep.facts, state.TaskFact(t.fact))
+	ep.facts = append(t.appendFreezes(ep.facts), state.TaskFact(t.fact))
 	part.Facts = ep.facts
 	return part
 }
@@ -253,6 +258,9 @@ func (t *Task) Applied() {
 	}
 	for _, s := range t.epoch.sources {
 		t.sources[s].dirty = false
+	}
+	if t.epoch.began {
+		t.appliedFreezes()
 	}
 	ep := &t.epoch
 	*ep = epoch{dirty: clearedEntries(ep.dirty), sources: ep.sources[:0], counts: ep.counts[:0],

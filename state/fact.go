@@ -204,6 +204,38 @@ func DecodeCounterFact(value []byte) (c Counter, err error) {
 	return c, r.err
 }
 
+// FreezeFact is the fact about the freezing of a segment.
+func FreezeFact(f Freezing) Fact {
+	return build(
+		func(b []byte) []byte { return appendFreezeKey(b, f.Segment) },
+		func(b []byte) []byte {
+			b = wire.AppendInt(wire.AppendUint(wire.AppendArray(b, 3), f.Hash), int64(f.At))
+			done := uint64(0)
+			if f.Done {
+				done = 1
+			}
+			return wire.AppendUint(b, done)
+		})
+}
+
+// FreezeTombstone takes back the fact about a segment that is frozen no more.
+func FreezeTombstone(segment uint64) Fact {
+	return build(func(b []byte) []byte { return appendFreezeKey(b, segment) }, nil)
+}
+
+// DecodeFreezeFact reads the value of a FreezeFact. Segment, which is in the key, is not set.
+func DecodeFreezeFact(value []byte) (f Freezing, err error) {
+	b, err := openArray(value, 3)
+	if err != nil {
+		return f, err
+	}
+	var r numbers
+	f.Hash, b = r.uint(b), r.rest
+	f.At, b = row.Instant(r.int(b)), r.rest
+	f.Done = r.uint(b) != 0
+	return f, r.err
+}
+
 // openArray reads the head of a value that is an array of at least n elements: a later version may append more.
 func openArray(value []byte, n int) ([]byte, error) {
 	b, err := open(value)

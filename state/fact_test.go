@@ -42,6 +42,8 @@ func memberships(t *rapid.T, n uint64) []Membership {
 		if m.Member = rapid.Bool().Draw(t, "member"); m.Member {
 			m.Since = instant.Draw(t, "since")
 		}
+		m.Chosen = rapid.Bool().Draw(t, "chosen")
+		m.Edit = Edit(rapid.IntRange(0, 2).Draw(t, "edit"))
 		if rapid.Bool().Draw(t, "ends") {
 			m.Until = instant.Draw(t, "until")
 		}
@@ -156,6 +158,10 @@ func TestFactsComeBack(t *testing.T) {
 		if got, err := DecodeCounterFact(CounterFact(c).Value); err != nil || got != c {
 			t.Fatalf("got %+v, %v; want %+v", got, err, c)
 		}
+		f := Freezing{Hash: rapid.Uint64().Draw(t, "hash"), At: instant.Draw(t, "at"), Done: rapid.Bool().Draw(t, "done")}
+		if got, err := DecodeFreezeFact(FreezeFact(f).Value); err != nil || got != f {
+			t.Fatalf("got %+v, %v; want %+v", got, err, f)
+		}
 		offset := rapid.Int64().Draw(t, "offset")
 		if got, err := DecodeSourceFact(SourceFact(Source{}, offset).Value); err != nil || got != offset {
 			t.Fatalf("got %d, %v; want %d", got, err, offset)
@@ -189,7 +195,8 @@ func TestLongerArraysAreRead(t *testing.T) {
 
 func TestNewerFormatsAreRefused(t *testing.T) {
 	for _, f := range []Fact{
-		TaskFact(Task{}), SourceFact(Source{}, 1), CounterFact(Counter{}), RowFact(contact, "c", nil, row.Version{}),
+		TaskFact(Task{}), SourceFact(Source{}, 1), CounterFact(Counter{}), FreezeFact(Freezing{}),
+		RowFact(contact, "c", nil, row.Version{}),
 		EventFact("contact", "c", opened, &row.Event{}), StatusFact("contact", "c", []Membership{{Segment: 1}}),
 	} {
 		f.Value[0]++
@@ -205,6 +212,7 @@ func FuzzStatus(f *testing.F) {
 	f.Add(StatusFact("contact", "c-1", []Membership{
 		{Segment: 1, Member: true, Spell: 2, Since: 1767225600000000000, Until: row.Never},
 		{Segment: 1 << 60, Until: 1767225600000000001},
+		{Segment: 1 << 61, Until: row.Never, Chosen: true, Edit: Removed},
 	}, Watch{ID: 1, Due: 1767225600000000002, From: 300}, Watch{ID: 2, Due: row.Never, Fired: []row.Instant{1, 5}}).Value)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		ms, ws, err := DecodeStatusFact(b)
@@ -222,7 +230,7 @@ func FuzzStatus(f *testing.F) {
 func FuzzFact(f *testing.F) {
 	for _, fact := range []Fact{
 		TaskFact(Task{Clock: 1}), SourceFact(Source{Name: "a"}, 1),
-		CounterFact(Counter{Kind: "segment", Name: "vip", Size: 3}),
+		CounterFact(Counter{Kind: "segment", Name: "vip", Size: 3}), FreezeFact(Freezing{Segment: 5, At: 9}),
 		RowFact(contact, "c-1", row.Row{row.OfString("c-1"), row.OfInt(7)}, row.Version{Known: true, Lo: 5}),
 		StatusFact("contact", "c-1", []Membership{{Segment: 5, Member: true, Spell: 1, Since: 9, Until: 90}}),
 		EventFact("contact", "c-1", opened, &row.Event{ID: "e", Fields: row.Row{row.OfString("spring")}}),
@@ -233,6 +241,7 @@ func FuzzFact(f *testing.F) {
 		_, _ = DecodeTaskFact(value)
 		_, _ = DecodeSourceFact(value)
 		_, _ = DecodeCounterFact(value)
+		_, _ = DecodeFreezeFact(value)
 		_, _, _ = DecodeRowFact(value, contact)
 		_, _ = DecodeEventFact(value, opened)
 		s, err := OpenMem()
@@ -244,6 +253,7 @@ func FuzzFact(f *testing.F) {
 			_, _ = s.Load(1, layout, "contact", "c-1")
 			_, _ = s.Sources(1)
 			_, _ = s.Counters(1)
+			_, _ = s.Freezings(1)
 			_, _, _ = s.Task(1)
 		}
 		if err := s.Close(); err != nil {

@@ -17,6 +17,7 @@ const (
 	keyTask    = 0x01
 	keySource  = 0x02
 	keyCounter = 0x03
+	keyFreeze  = 0x04
 	keySubject = 0x10
 )
 
@@ -38,6 +39,7 @@ const (
 	RowKind                     // a row, or its deletion
 	StatusKind                  // a subject's memberships
 	EventKind                   // an event of a subject
+	FreezeKind                  // Freezing
 )
 
 // Key is what the key of a fact says.
@@ -45,6 +47,7 @@ type Key struct {
 	Kind      Kind
 	Source    Source    // SourceKind
 	Counter   [2]string // CounterKind: kind and name
+	Segment   uint64    // FreezeKind
 	Table, ID string    // RowKind, StatusKind, EventKind
 	Event     string    // EventKind: name of the event's kind
 	Time      row.Value // EventKind
@@ -161,6 +164,17 @@ func readCounterKey(b []byte) (c [2]string, err error) {
 	return [2]string{string(kind), string(name)}, err
 }
 
+func appendFreezeKey(dst []byte, segment uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(dst, keyFreeze), segment)
+}
+
+func readFreezeKey(b []byte) (segment uint64, err error) {
+	if len(b) != 8 {
+		return 0, ErrKey
+	}
+	return binary.BigEndian.Uint64(b), nil
+}
+
 // ParseKey reads the key of a fact. The error is ErrKey, with what is wrong.
 func ParseKey(key []byte) (k Key, err error) {
 	if len(key) == 0 {
@@ -178,6 +192,9 @@ func ParseKey(key []byte) (k Key, err error) {
 	case keyCounter:
 		k.Kind = CounterKind
 		k.Counter, err = readCounterKey(rest)
+	case keyFreeze:
+		k.Kind = FreezeKind
+		k.Segment, err = readFreezeKey(rest)
 	case keySubject:
 		err = k.parseSubject(rest)
 	default:

@@ -106,6 +106,7 @@ func TestKeysComeBack(t *testing.T) {
 			{Key{Kind: TaskKind}, TaskFact(Task{})},
 			{Key{Kind: SourceKind, Source: source}, SourceFact(source, 1)},
 			{Key{Kind: CounterKind, Counter: [2]string{kind, id}}, CounterTombstone(kind, id)},
+			{Key{Kind: FreezeKind, Segment: 1 << 63}, FreezeTombstone(1 << 63)},
 			{Key{Kind: RowKind, Table: table, ID: id}, RowFact(s, id, nil, row.Version{})},
 			{Key{Kind: StatusKind, Table: table, ID: id}, StatusFact(table, id, nil)},
 			{Key{Kind: EventKind, Table: table, ID: id, Event: kind, Seq: 5, Time: e.Time}, EventTombstone(table, id, kind, e)},
@@ -123,7 +124,7 @@ func TestKeysComeBack(t *testing.T) {
 }
 
 func sameKey(a, b Key) bool {
-	return a.Kind == b.Kind && a.Source == b.Source && a.Counter == b.Counter && a.Table == b.Table && a.ID == b.ID &&
+	return a.Kind == b.Kind && a.Source == b.Source && a.Counter == b.Counter && a.Segment == b.Segment && a.Table == b.Table && a.ID == b.ID &&
 		a.Event == b.Event && a.Seq == b.Seq && a.Time.Same(b.Time)
 }
 
@@ -131,7 +132,7 @@ func sameKey(a, b Key) bool {
 func FuzzKey(f *testing.F) {
 	e := &row.Event{Time: row.OfInt(5), Seq: 7}
 	for _, fact := range []Fact{
-		TaskFact(Task{}), SourceFact(Source{Name: "a"}, 1), CounterTombstone("segment", "vip"),
+		TaskFact(Task{}), SourceFact(Source{Name: "a"}, 1), CounterTombstone("segment", "vip"), FreezeTombstone(7),
 		RowTombstone("contact", "c\x00-1"), StatusFact("contact", "c-1", nil), EventTombstone("contact", "c-1", "opened", e),
 	} {
 		f.Add(fact.Key)
@@ -161,6 +162,8 @@ func rebuild(k Key) []byte {
 		return appendSourceKey(nil, k.Source)
 	case CounterKind:
 		return appendCounterKey(nil, k.Counter[0], k.Counter[1])
+	case FreezeKind:
+		return appendFreezeKey(nil, k.Segment)
 	case RowKind:
 		return RowTombstone(k.Table, k.ID).Key
 	case StatusKind:

@@ -200,3 +200,21 @@ func (s *Store) Counters(p int32) ([]Counter, error) {
 	}
 	return all, nil
 }
+
+// Freezings returns what is known of frozen segments in partition p, ordered by segment.
+func (s *Store) Freezings(p int32) ([]Freezing, error) {
+	prefix := append(appendPartition(nil, p), keyFreeze)
+	var all []Freezing
+	err := s.scan(prefix, after(prefix), len(prefix), func(key, value []byte) (bool, error) {
+		f, err := DecodeFreezeFact(value)
+		if err == nil {
+			f.Segment, err = readFreezeKey(key)
+		}
+		all = append(all, f)
+		return true, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the frozen segments of partition %d: %w", p, err)
+	}
+	return all, nil
+}

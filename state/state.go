@@ -35,6 +35,8 @@ func (s *Subject) Due() row.Instant { return earliest(s.Memberships, s.Watches) 
 type Membership struct {
 	Segment uint64 // catalog.Segment.ID
 	Member  bool
+	Chosen  bool        // of a frozen segment: the subject met its condition at the instant of the freezing
+	Edit    Edit        // of a static or frozen segment: what the last command about the subject said
 	Spell   uint32      // number of stays so far, the present one included
 	Since   row.Instant // Member: start of the present stay
 	Until   row.Instant // the result holds until then if nothing else happens; row.Never if for ever
@@ -46,6 +48,26 @@ type Watch struct {
 	Due   row.Instant   // the trigger must be looked at then; row.Never: it waits for nothing
 	From  uint64        // of the events due then, only those count whose Seq is not below it; 0: all
 	Fired []row.Instant // the last firings that the limit counts, in their order
+}
+
+// Edit is what a command said of a membership; it holds whatever the definition says, until another command.
+type Edit uint8
+
+// The edits.
+const (
+	NoEdit Edit = iota
+	Added
+	Removed
+)
+
+// Freezing is the fact that a frozen segment was seen in a partition: when its condition was or will be evaluated.
+type Freezing struct {
+	Segment uint64 // catalog.Segment.ID
+	Hash    uint64 // catalog.Freeze.Hash: another one is another freezing
+	// At is when: the instant that the definition names, or that at which the segment was first seen if that is later;
+	// row.Earliest: before there was any subject.
+	At   row.Instant
+	Done bool // the subjects that were there when the segment was first seen have been looked at
 }
 
 // Fact is one record of the changelog. A nil Value takes the fact back.

@@ -17,7 +17,9 @@ const (
 	statusUntil       = 1 << 2 // until is not row.Never and follows
 	statusSinceMillis = 1 << 3 // the difference is in milliseconds
 	statusUntilMillis = 1 << 4
-	statusFlags       = 1<<5 - 1
+	statusChosen      = 1 << 5
+	statusAdded       = 1 << 6
+	statusRemoved     = 1 << 7
 )
 
 // membershipSizeMin is the fewest bytes that a membership takes.
@@ -52,6 +54,16 @@ func appendMembership(dst []byte, m *Membership, last row.Instant) ([]byte, row.
 	var flags byte
 	if m.Member {
 		flags |= statusMember
+	}
+	if m.Chosen {
+		flags |= statusChosen
+	}
+	switch m.Edit {
+	case Added:
+		flags |= statusAdded
+	case Removed:
+		flags |= statusRemoved
+	case NoEdit:
 	}
 	if m.Since != 0 {
 		var millis bool
@@ -124,9 +136,18 @@ func readMembership(b []byte, last *row.Instant) (m Membership, rest []byte, err
 	m.Segment = binary.BigEndian.Uint64(b)
 	flags := b[8]
 	spell, size := binary.Uvarint(b[9:])
-	if size <= 0 || spell > 1<<32-1 || flags&^statusFlags != 0 {
+	if size <= 0 || spell > 1<<32-1 {
 		return m, nil, ErrValue
 	}
+	switch flags & (statusAdded | statusRemoved) {
+	case statusAdded:
+		m.Edit = Added
+	case statusRemoved:
+		m.Edit = Removed
+	case statusAdded | statusRemoved:
+		return m, nil, ErrValue
+	}
+	m.Chosen = flags&statusChosen != 0
 	m.Member, m.Spell, m.Until = flags&statusMember != 0, uint32(spell), row.Never
 	b = b[9+size:]
 	if flags&statusSince != 0 {

@@ -178,6 +178,7 @@ func TestTaskFactsOfStore(t *testing.T) {
 	vip, won := Counter{"segment", "vip", 5, 7, 2, 0, 0}, Counter{"trigger", "won", 0, 0, 0, 9, 4}
 	apply(t, s, 3,
 		TaskFact(Task{}), CounterFact(won), SourceFact(a, 1), TaskFact(task), SourceFact(a, 5), SourceFact(b, 6),
+		FreezeFact(Freezing{Segment: 9, Hash: 1, At: 5}), FreezeFact(Freezing{Segment: 8}), FreezeTombstone(8),
 		CounterFact(vip), SourceFact(Source{Name: "gone"}, 3), SourceTombstone(Source{Name: "gone"}))
 	if got, ok, err := s.Task(3); got != task || !ok || err != nil {
 		t.Errorf("got %+v, %v, %v", got, ok, err)
@@ -185,6 +186,10 @@ func TestTaskFactsOfStore(t *testing.T) {
 	sources, err := s.Sources(3)
 	if err != nil || len(sources) != 2 || sources[a] != 5 || sources[b] != 6 {
 		t.Errorf("got %v, %v", sources, err)
+	}
+	freezings, err := s.Freezings(3)
+	if err != nil || !slices.Equal(freezings, []Freezing{{Segment: 9, Hash: 1, At: 5}}) {
+		t.Errorf("got %+v, %v", freezings, err)
 	}
 	counters, err := s.Counters(3)
 	if err != nil || !slices.Equal(counters, []Counter{vip, won}) {

@@ -15,7 +15,8 @@ type audienceDraft struct {
 	audience *Audience
 	segments []*segmentDraft // by name, later in order of evaluation
 	links    map[string]row.Schema
-	plain    *expr.Env            // of segments and of triggers on them
+	plain    *expr.Env            // of segments without a zone and of triggers on segments
+	zoned    map[string]*expr.Env // of segments with one, by its name
 	onRow    *expr.Env            // of triggers on rows
 	onEvent  map[string]*expr.Env // of triggers on events, by kind
 }
@@ -85,6 +86,9 @@ func (b *builder) audiences() map[string]*audienceDraft {
 		a := out[s.audience]
 		s.segment.Audience = a.audience
 		a.segments = append(a.segments, s)
+		if s.file != nil {
+			s.segment.Members = b.rosterFile(s.file, a.draft.table.Key, "segment "+s.name)
+		}
 	}
 	return out
 }
@@ -119,12 +123,12 @@ func (b *builder) env(a *audienceDraft, s expr.Scope) *expr.Env {
 // name other segments by their position, which is only known once the conditions are compiled: so those that do
 // are compiled again.
 func (b *builder) compileSegments(a *audienceDraft) {
-	if a.plain = b.env(a, a.scope()); a.plain == nil {
+	if !b.prepare(a) {
 		return
 	}
 	uses := map[*segmentDraft][]*segmentDraft{}
 	for _, s := range a.segments {
-		s.segment.Where = b.compile(a.plain, s.where, "segment "+s.name)
+		s.segment.Where = b.compile(a.envOf(s), s.where, "segment "+s.name)
 		if s.segment.Where == nil {
 			continue
 		}
@@ -136,21 +140,53 @@ func (b *builder) compileSegments(a *audienceDraft) {
 	moved := !slices.Equal(ordered, a.segments)
 	a.segments = ordered
 	if moved && len(b.faults) == 0 {
-		if a.plain = b.env(a, a.scope()); a.plain == nil {
+		if !b.prepare(a) {
 			return
 		}
 	}
 	for i, s := range a.segments {
 		s.segment.Index = i
 		if moved && len(uses[s]) > 0 && len(b.faults) == 0 {
-			s.segment.Where = b.compile(a.plain, s.where, "segment "+s.name)
+			s.segment.Where = b.compile(a.envOf(s), s.where, "segment "+s.name)
 		}
 		for _, used := range uses[s] {
 			s.segment.Uses = append(s.segment.Uses, slices.Index(a.segments, used))
 		}
+		if s.segment.Freeze != nil {
+			s.segment.Freeze.Hash = s.segment.freezing()
+		}
 		slices.Sort(s.segment.Uses)
 		a.audience.Segments = append(a.audience.Segments, s.segment)
 	}
+}
+
+// prepare prepares the scopes of an audience's segments, for their present order; false after a fault.
+func (b *builder) prepare(a *audienceDraft) bool {
+	a.zoned = map[string]*expr.Env{}
+	if a.plain = b.env(a, a.scope()); a.plain == nil {
+		return false
+	}
+	for _, s := range a.segments {
+		if s.zone == nil || a.zoned[s.segment.Zone] != nil {
+			continue
+		}
+		scope := a.scope()
+		scope.Zone = s.zone
+		env := b.env(a, scope)
+		if env == nil {
+			return false
+		}
+		a.zoned[s.segment.Zone] = env
+	}
+	return true
+}
+
+// envOf returns the scope of a segment's condition.
+func (a *audienceDraft) envOf(s *segmentDraft) *expr.Env {
+	if s.zone != nil {
+		return a.zoned[s.segment.Zone]
+	}
+	return a.plain
 }
 
 // order returns segments so that those that are used stand before those that use them, else by name. A cycle is

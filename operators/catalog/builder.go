@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 )
@@ -13,7 +14,8 @@ type builder struct {
 	events   []*eventDraft
 	segments []*segmentDraft
 	triggers []*triggerDraft
-	doubtful map[string]bool // names that a reported fault made unusable: what depends on them is not reported again
+	open     map[string]func(string) (io.ReadCloser, error) // by file: opens what stands beside it
+	doubtful map[string]bool                                // names that a reported fault made unusable: what depends on them is not reported again
 }
 
 // draft is what every definition has while it is being read.

@@ -79,14 +79,30 @@ type SubjectPath struct {
 	Path     []string
 }
 
-// Segment is a dynamic segment: it follows the data continuously.
+// Segment is a set of subjects of an audience. A dynamic one follows the data by its condition, a static one is a list
+// of ids, and a frozen one is who met its condition at one instant.
 type Segment struct {
 	Name     string
 	ID       uint64 // FNV-1a of the name: what the store keeps memberships by
 	Audience *Audience
-	Index    int // position in Audience.Segments
-	Where    *expr.Program
-	Uses     []int // positions in Audience.Segments of the segments that Where names, ascending; all before Index
+	Index    int           // position in Audience.Segments
+	Where    *expr.Program // nil: static
+	Uses     []int         // positions in Audience.Segments of the segments that Where names, ascending; all before Index
+	Members  *Roster       // static: who is a member if no command says otherwise
+	Include  *Roster       // members whatever Where says; nil: none
+	Exclude  *Roster       // never members; nil: none
+	Freeze   *Freeze       // nil: not frozen
+	Refresh  *Refresh      // nil: continuous
+	Zone     string        // name of the time zone of calendar units; empty: UTC
+}
+
+// Editable tells whether commands add members to the segment and remove them: it is static or frozen.
+func (s *Segment) Editable() bool { return s.Where == nil || s.Freeze != nil }
+
+// Freeze says when a segment's condition is evaluated, once for all subjects.
+type Freeze struct {
+	At   row.Instant // row.Earliest: as soon as the segment is first seen
+	Hash uint64      // of what is evaluated and when: another one is another freezing
 }
 
 // Action is what happens to a row or to a membership.

@@ -44,12 +44,41 @@ func (c *Catalog) write(w io.Writer) {
 	}
 	for _, a := range c.Audiences {
 		for _, s := range a.Segments {
-			fmt.Fprintf(w, "Segment %q %q where %q\n", s.Name, a.Table.Name, condition(s.Where))
+			s.write(w)
 		}
 	}
 	for _, t := range c.Triggers {
 		t.write(w)
 	}
+}
+
+func (s *Segment) write(w io.Writer) {
+	fmt.Fprintf(w, "Segment %q %q where %q", s.Name, s.Audience.Table.Name, condition(s.Where))
+	for _, list := range []struct {
+		name string
+		ids  *Roster
+	}{{"members", s.Members}, {"include", s.Include}, {"exclude", s.Exclude}} {
+		if list.ids != nil {
+			fmt.Fprintf(w, " %s %s", list.name, list.ids.fingerprint())
+		}
+	}
+	if s.Zone != "" {
+		fmt.Fprintf(w, " timezone %q", s.Zone)
+	}
+	if s.Freeze != nil {
+		fmt.Fprintf(w, " freeze %d", s.Freeze.At)
+	}
+	if s.Refresh != nil {
+		fmt.Fprintf(w, " refresh %d %q", s.Refresh.Minute, s.Refresh.Zone)
+	}
+	fmt.Fprintln(w)
+}
+
+// freezing returns the hash of what a frozen segment evaluates, and when.
+func (s *Segment) freezing() uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%q %q %d", condition(s.Where), s.Zone, s.Freeze.At)
+	return h.Sum64()
 }
 
 func (t *Trigger) write(w io.Writer) {

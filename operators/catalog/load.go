@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,6 +16,8 @@ import (
 type File struct {
 	Name string // as faults name it
 	Text []byte
+	// Open opens a file that the definitions name, relative to this one; nil: they can't name any.
+	Open func(name string) (io.ReadCloser, error)
 }
 
 // Load reads the catalog in a folder: all *.yaml and *.yml in it and below, hidden folders left out. It follows
@@ -70,13 +73,30 @@ func read(dir string) (files []File, faults Faults) {
 		case err != nil:
 			fail(name, err)
 		default:
-			files = append(files, File{Name: name, Text: text})
+			files = append(files, File{Name: name, Text: text, Open: beside(path)})
 		}
 		return nil
 	}
 	_ = filepath.WalkDir(root, walk) // walk reports every error itself
 	slices.SortFunc(files, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
 	return files, faults
+}
+
+// beside returns what opens files by their names relative to the folder of path.
+func beside(path string) func(string) (io.ReadCloser, error) {
+	return func(name string) (io.ReadCloser, error) {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(filepath.Dir(path), name)
+		}
+		info, err := os.Stat(name)
+		if err == nil && !info.Mode().IsRegular() {
+			err = errNoFile
+		}
+		if err != nil {
+			return nil, err
+		}
+		return os.Open(name)
+	}
 }
 
 func isCatalogFile(name string) bool {
@@ -106,8 +126,9 @@ func readFile(path string) ([]byte, error) {
 
 // Parse checks and compiles a catalog. The error is Faults: all that is wrong in all files, ordered by place.
 func Parse(files []File) (*Catalog, error) {
-	b := &builder{doubtful: map[string]bool{}}
+	b := &builder{doubtful: map[string]bool{}, open: map[string]func(string) (io.ReadCloser, error){}}
 	for _, f := range files {
+		b.open[f.Name] = f.Open
 		for _, n := range b.documents(f) {
 			b.add(n)
 		}

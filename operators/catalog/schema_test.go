@@ -244,7 +244,7 @@ func TestSchemaRefuses(t *testing.T) {
 		"not-a-definition": 3, "wrong-shapes": 4, "number-as-name": 2, "bad-names": 4, "topics": 1, "match-values": 2,
 		"retention": 3, "trigger-on": 5, "trigger-actions": 4, "trigger-date": 8, "trigger-absence": 5, "trigger-limit": 5,
 		"types": 1, "event-audience": 2, "empty-values": 1,
-		"yaml-features": 2, "static-segments": 0, "journey": 0,
+		"yaml-features": 2, "static-segments": 7, "query-segments": 6, "journey": 0,
 	}
 	for name, want := range of {
 		refused := 0

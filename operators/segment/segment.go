@@ -40,6 +40,7 @@ type Evaluator struct {
 	touched  []uint64 // bit sets over Audience.Segments
 	pending  []uint64
 	by       []*catalog.Segment // by segment: whose flip made it pending
+	freezes  []freeze           // by segment
 	in       expr.Input
 	subject  *state.Subject
 }
@@ -48,7 +49,7 @@ type Evaluator struct {
 func NewEvaluator(a *catalog.Audience) *Evaluator {
 	words := (len(a.Segments) + 63) / 64
 	e := &Evaluator{audience: a, touched: make([]uint64, words), pending: make([]uint64, words),
-		by: make([]*catalog.Segment, len(a.Segments))}
+		by: make([]*catalog.Segment, len(a.Segments)), freezes: make([]freeze, len(a.Segments))}
 	e.in.Segment = e.membership
 	return e
 }
@@ -122,26 +123,20 @@ func (e *Evaluator) follow(s *catalog.Segment) {
 
 // settle evaluates one segment and brings its membership up to date.
 func (e *Evaluator) settle(s *catalog.Segment, now row.Instant) (flip Flip, flipped, changed bool) {
-	member, until := false, row.Never
-	if e.in.Subject != nil {
-		var result expr.Truth
-		result, until = s.Where.Eval(&e.in)
-		member = result == expr.True
-	}
 	place, found := e.find(s.ID)
 	m := state.Membership{Segment: s.ID, Until: row.Never}
 	if found {
 		m = e.subject.Memberships[place]
 	}
 	old := m
-	m.Until = until
+	member := e.decide(s, &m, now)
 	if member != m.Member {
 		flipped = true
 		flip = e.flip(s, &m, member, now, old.Until <= now)
 	}
 	switch {
 	case m == old:
-	case !m.Member && m.Spell == 0 && m.Until == row.Never:
+	case m == state.Membership{Segment: s.ID, Until: row.Never}: // there is nothing to remember
 		e.subject.Memberships = slices.Delete(e.subject.Memberships, place, place+1)
 		changed = true
 	case found:
@@ -167,10 +162,11 @@ func (e *Evaluator) flip(s *catalog.Segment, m *state.Membership, member bool, n
 	case due:
 		f.Why = ByTime
 	}
-	if member {
-		f.Until = e.ends(s, m.Until)
-	} else {
+	switch {
+	case !member:
 		m.Since = 0
+	case !s.Editable():
+		f.Until = e.ends(s, m.Until)
 	}
 	m.Member = member
 	return f
@@ -190,19 +186,13 @@ func (e *Evaluator) ends(s *catalog.Segment, until row.Instant) row.Instant {
 			return row.Never
 		}
 		e.in.Now = until
-		result, next := s.Where.Eval(&e.in)
-		if result != expr.True {
+		member, next := e.next(s)
+		if !member {
 			return until
 		}
 		until = next
 	}
 	return row.Never
-}
-
-// foresee is the membership of a segment at the instant of the input, if nothing else happens until then.
-func (e *Evaluator) foresee(i int) (member bool, until row.Instant) {
-	result, until := e.audience.Segments[i].Where.Eval(&e.in)
-	return result == expr.True, until
 }
 
 // membership is the present membership of the audience's segment number i, and how long it holds.
