@@ -30,8 +30,8 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) < 90 {
-		t.Errorf("found %d scripts below %s, there should be at least 90", len(files), scriptFolder)
+	if len(files) < 130 {
+		t.Errorf("found %d scripts below %s, there should be at least 130", len(files), scriptFolder)
 	}
 	for _, file := range files {
 		name := strings.TrimSuffix(strings.TrimPrefix(file, scriptFolder+"/"), ".weir")
@@ -107,6 +107,6 @@ func scriptConfig(t *testing.T) enginetest.Config {
 	dir := t.TempDir()
 	open := func() (*state.Store, error) { return state.Open(dir, state.Options{}) }
 	return enginetest.Config{Open: open, Reopen: open, Decoder: func(c *catalog.Catalog, recordBytes int) engine.Decoder {
-		return decode.New(c, decode.Options{RecordBytesMax: recordBytes})
+		return decode.New(c, decode.Options{RecordBytesMax: recordBytes, Commands: enginetest.Commands})
 	}}
 }

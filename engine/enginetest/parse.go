@@ -3,6 +3,7 @@ package enginetest
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -32,6 +33,7 @@ import (
 //	cdc contact u 700 {...}      a Debezium message: create, update, read, delete or truncate, at the position 700
 //	delete contact c-1           a record without value
 //	event opened {...}           an event; the fields that its kind must match are filled in
+//	command add board c-1        a command: add or remove of a segment, erase of an audience
 //	record TOPIC KEY VALUE       any record; the key - is none, the value null is none
 //	again                        the last record once more, from the same place of the source
 //	clock 2026-02-01             everything due up to then happens
@@ -127,11 +129,11 @@ func (p *parser) definitions(blocks []block) {
 				p.fail(b.line, "cannot read the catalog: %v", err)
 				continue
 			}
-			files = append(files, catalog.File{Name: path.Base(file), Text: text})
+			files = append(files, catalog.File{Name: path.Base(file), Text: text, Open: p.open})
 		case "catalog":
 			// Line numbers of faults are those of the script.
 			text := strings.Repeat("\n", b.line) + strings.Join(b.lines, "\n") + "\n"
-			files = append(files, catalog.File{Name: p.script.Name, Text: []byte(text)})
+			files = append(files, catalog.File{Name: p.script.Name, Text: []byte(text), Open: p.open})
 		case "set":
 			p.set(b)
 		}
@@ -142,6 +144,14 @@ func (p *parser) definitions(blocks []block) {
 		return
 	}
 	p.script.catalog = c
+}
+
+// open opens a file that a catalog names: one of shared.
+func (p *parser) open(name string) (io.ReadCloser, error) {
+	if p.shared == nil {
+		return nil, fs.ErrNotExist
+	}
+	return p.shared.Open(name)
 }
 
 func (p *parser) set(b *block) {
@@ -169,7 +179,7 @@ func (p *parser) block(b *block) {
 	case "use", "catalog", "set":
 	case "at", "clock":
 		p.at(b)
-	case "row", "cdc", "delete", "event", "record", "again":
+	case "row", "cdc", "delete", "event", "command", "record", "again":
 		rec, err := p.record(b)
 		switch {
 		case err != nil:
@@ -191,7 +201,7 @@ func (p *parser) block(b *block) {
 		slices.Sort(words[1:])
 		p.step(step{line: b.line, kind: members, segment: words[0], ids: words[1:]})
 	default:
-		p.fail(b.line, "unknown word %q: a line starts with use, catalog, set, at, row, cdc, delete, event, record, "+
+		p.fail(b.line, "unknown word %q: a line starts with use, catalog, set, at, row, cdc, delete, event, command, record, "+
 			"again, clock, expect or members", b.word)
 	}
 }

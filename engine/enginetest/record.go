@@ -28,6 +28,8 @@ func (p *parser) record(b *block) (*engine.Record, error) {
 		return p.numbered(&engine.Record{Topic: table.Source.Topic, Key: []byte(rest)}), nil
 	case "event":
 		return p.event(name, rest)
+	case "command":
+		return p.command(name, rest)
 	case "record":
 		key, value, err := keyAndValue(rest)
 		if err != nil {
@@ -76,6 +78,28 @@ func (p *parser) event(name, text string) (*engine.Record, error) {
 	}
 	fill(value, kind.Source.Match)
 	return p.numbered(&engine.Record{Topic: kind.Source.Topic, Value: encode(value)}), nil
+}
+
+// Commands is the topic of commands in scripts.
+const Commands = "weir.commands"
+
+// command makes the record of a command, from "add board c-1", "remove board c-1" or "erase contact c-1".
+func (p *parser) command(name, rest string) (*engine.Record, error) {
+	of, id, _ := strings.Cut(rest, " ")
+	audience, value := of, map[string]any{"command": name, "id": id}
+	switch name {
+	case "add", "remove":
+		s := p.script.catalog.Segment(of)
+		if s == nil {
+			return nil, fmt.Errorf("there is no segment %q", of)
+		}
+		audience, value["segment"] = s.Audience.Table.Name, of
+	case "erase":
+	default:
+		return nil, fmt.Errorf("unknown command %q: there are add, remove and erase", name)
+	}
+	value["audience"] = audience
+	return p.numbered(&engine.Record{Topic: Commands, Key: []byte(audience + "/" + id), Value: encode(value)}), nil
 }
 
 // operations are the letters that Debezium has for what happened to a row.
