@@ -37,7 +37,7 @@ func drawWorld(t *rapid.T) *world {
 		if reversed {
 			name = fmt.Sprintf("s%d", 9-i)
 		}
-		d.w.segments = append(d.w.segments, segmentCase{name, d.bool(2, "")})
+		d.w.segments = append(d.w.segments, d.segment(name))
 	}
 	for i := range d.pick(5) {
 		d.w.triggers = append(d.w.triggers, d.trigger(fmt.Sprintf("t%d", i)))
@@ -73,7 +73,7 @@ func (d *drawer) move() {
 		d.now = max(d.now, d.later())
 	}
 	m := move{at: d.now, subject: subjectIDs[d.pick(len(subjectIDs))]}
-	switch d.pick(10) {
+	switch d.pick(12) {
 	case 0, 1, 2:
 		d.upsert(&m)
 	case 3:
@@ -87,6 +87,10 @@ func (d *drawer) move() {
 			return
 		}
 		m.what, m.record = repeated, d.w.moves[n-1].record
+	case 10, 11:
+		if !d.edit(&m) {
+			return
+		}
 	default:
 		m.what = clockMove
 	}
@@ -95,6 +99,9 @@ func (d *drawer) move() {
 
 // later draws an instant: one at which some window ends or begins, or beside it, or any.
 func (d *drawer) later() row.Instant {
+	if at, ok := d.edge(); ok && d.chance(4) {
+		return at
+	}
 	if len(d.instant) == 0 || d.chance(3) {
 		return d.now + row.Instant(time.Hour)*row.Instant(d.pick(24*40))
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ var faults = []struct {
 	fault
 	within int
 }{
-	{fault{name: "timers never come due", clock: func(at row.Instant) (row.Instant, bool) { return at, false }}, 20},
+	{fault{name: "timers never come due", clock: func(at row.Instant) (row.Instant, bool) { return at, false }}, 60},
 	{fault{name: "the clock stops one nanosecond early",
 		clock: func(at row.Instant) (row.Instant, bool) { return at - 1, true }}, 150},
 	{fault{name: "windows end one nanosecond late", change: func(c *engine.Change, _ *engine.Record) bool {
@@ -55,21 +56,63 @@ var faults = []struct {
 	}}, 60},
 	{fault{name: "triggers see what was before", model: func(m *model) { m.whenFirst = true }}, 60},
 	{fault{name: "!= leaves out null", catalog: replaced(` != "a"`, ` in ["b", "c"]`)}, 150},
-	{fault{name: "> is read as >=", catalog: replaced("e.time > ", "e.time >= ")}, 250},
+	{fault{name: "> is read as >=", catalog: replaced("e.time > ", "e.time >= ")}, 1000},
 	{fault{name: "a month is thirty days", catalog: replaced(`"1mo"`, `"30d"`)}, 150},
-	{fault{name: "fields limit nothing", catalog: replaced(", fields: [s]", "")}, 150},
+	{fault{name: "fields limit nothing", catalog: replaced(", fields: [s]", "")}, 400},
 	{fault{name: "leaving fires as entering does", catalog: replaced("actions: [enter]", "actions: [leave]")}, 150},
 	{fault{name: "offsets go forward only", catalog: replaced("offset: -", "offset: ")}, 250},
 	{fault{name: "dates come once", catalog: replaced(", every: 1mo", "")}, 250},
 	{fault{name: "all events of a subject belong together",
 		catalog: replaced(", by: {after: s, of: s}", "")}, 250},
-	{fault{name: "limits are ignored", catalog: without("limit: ")}, 150},
+	{fault{name: "limits are ignored", catalog: without("limit: ")}, 600},
+	{fault{name: "commands are dropped", change: func(c *engine.Change, _ *engine.Record) bool {
+		return c.Kind != engine.Add && c.Kind != engine.Remove
+	}}, 60},
+	{fault{name: "lists of members are empty", catalog: replaced("c-1", "c-9")}, 60},
+	{fault{name: "ids are not included", catalog: without("include: ")}, 60},
+	{fault{name: "ids are not excluded", catalog: without("exclude: ")}, 60},
+	{fault{name: "nothing is frozen", catalog: without("freeze: ")}, 60},
+	{fault{name: "what is refreshed daily is continuous", catalog: without("refresh: ")}, 60},
+	{fault{name: "it is a refresh at another time of day", catalog: replaced(`"06:00"`, `"06:01"`)}, 150},
+	{fault{name: "zones are ignored", catalog: without("timezone: ")}, 150},
+	{fault{name: "clocks never change", catalog: replaced("Europe/Berlin", "+01:00")}, 250},
+	{fault{name: "a restore loses what commands said", restore: changedStatus(func(m *state.Membership) {
+		m.Edit = state.NoEdit
+	})}, 150},
+	{fault{name: "a restore loses who was frozen in", restore: changedStatus(func(m *state.Membership) {
+		m.Chosen = false
+	})}, 600},
+	{fault{name: "a restore loses the instants of freezing", restore: func(fs []state.Fact) []state.Fact {
+		return slices.DeleteFunc(fs, func(f state.Fact) bool {
+			k, err := state.ParseKey(f.Key)
+			return err == nil && k.Kind == state.FreezeKind
+		})
+	}}, 250},
 	{fault{name: "a restore loses the first fact", restore: func(fs []state.Fact) []state.Fact {
 		return fs[min(1, len(fs)):]
 	}}, 60},
 	{fault{name: "a restore loses the last fact", restore: func(fs []state.Fact) []state.Fact {
 		return fs[:max(0, len(fs)-1)]
 	}}, 60},
+}
+
+// changedStatus changes every membership that is restored.
+func changedStatus(change func(*state.Membership)) func([]state.Fact) []state.Fact {
+	return func(facts []state.Fact) []state.Fact {
+		out := slices.Clone(facts)
+		for i, f := range out {
+			k, err := state.ParseKey(f.Key)
+			if err != nil || k.Kind != state.StatusKind || f.Value == nil {
+				continue
+			}
+			ms, ws, _ := state.DecodeStatusFact(f.Value)
+			for j := range ms {
+				change(&ms[j])
+			}
+			out[i] = state.StatusFact(k.Table, k.ID, ms, ws...)
+		}
+		return out
+	}
 }
 
 func replaced(old, with string) func(string) string {

@@ -57,7 +57,9 @@ type subjectModel struct {
 	events  [2][]row.Event
 	seq     uint64
 	checked row.Instant // up to here the deltas have been compared
-	members []bool      // then, by segment
+	fixed   row.Instant // up to here states say what was decided
+	states  []segmentState
+	members []bool // at checked, by segment
 	spells  []int
 	since   []row.Instant
 	deltas  []*delivery // after checked
@@ -69,11 +71,12 @@ func newModel(w *world, order []int) (*model, error) {
 	m := &model{w: w, order: order, subjects: map[string]*subjectModel{}}
 	for _, id := range subjectIDs {
 		n := len(w.segments)
-		m.subjects[id] = &subjectModel{id: id, checked: start - 1, members: make([]bool, n), spells: make([]int, n),
+		m.subjects[id] = &subjectModel{id: id, checked: start - 1, fixed: start - 1, states: statesOf(w),
+			members: make([]bool, n), spells: make([]int, n),
 			since: make([]row.Instant, n), fired: map[int][]row.Instant{}}
 	}
-	for _, s := range w.segments {
-		c, err := oracleOf(w, -1).Compile(s.where)
+	for i := range w.segments {
+		c, err := oracleOfSegment(w, &w.segments[i])
 		if err != nil {
 			return nil, err
 		}
@@ -93,7 +96,7 @@ func newModel(w *world, order []int) (*model, error) {
 		if kind == onAbsence {
 			kind = t.wait.kinds[0]
 		}
-		c, err := oracleOf(w, kind).Compile(t.when)
+		c, err := oracleOf(w, kind, "").Compile(t.when)
 		if err != nil {
 			return nil, err
 		}
@@ -113,15 +116,15 @@ func segmentNames(w *world) []string {
 
 var oracles = map[string]*oracle.Oracle{}
 
-// oracleOf returns the oracle of the world's scope in a trigger of a kind; -1: in a segment.
-func oracleOf(w *world, kind int) *oracle.Oracle {
+// oracleOf returns the oracle of the world's scope in a trigger of a kind, or in a segment (-1) with a zone.
+func oracleOf(w *world, kind int, zone string) *oracle.Oracle {
 	names := segmentNames(w)
-	key := fmt.Sprint(w.retention, kind, names)
+	key := fmt.Sprint(w.retention, kind, names, zone)
 	if o := oracles[key]; o != nil {
 		return o
 	}
 	contact := row.NewSchema("contact", contactFields)
-	s := expr.Scope{Audience: contact, Segments: names}
+	s := expr.Scope{Audience: contact, Segments: names, Zone: (&segmentCase{zone: zone}).location()}
 	for i, name := range kindNames {
 		k := expr.EventKind{Schema: row.NewSchema(name, eventFields)}
 		if w.retention[i] != "" {
@@ -145,19 +148,6 @@ func oracleOf(w *world, kind int) *oracle.Oracle {
 	}
 	oracles[key] = o
 	return o
-}
-
-// memberships evaluates all segments for a subject at an instant.
-func (m *model) memberships(s *subjectModel, now row.Instant) []bool {
-	out := make([]bool, len(m.segments))
-	if s.row == nil {
-		return out
-	}
-	in := m.input(s, now, out)
-	for i, c := range m.segments {
-		out[i] = c.Eval(in) == expr.True
-	}
-	return out
 }
 
 func (m *model) input(s *subjectModel, now row.Instant, members []bool) *expr.Input {
@@ -201,6 +191,8 @@ func (m *model) change(mv *move) (happened bool, before, after row.Row, event *r
 		slices.SortStableFunc(list, func(a, b row.Event) int { return row.CompareTimes(a.Time, b.Time) })
 		s.events[mv.kind] = list
 		return true, nil, nil, &e
+	case command:
+		return s.command(mv), nil, nil, nil
 	}
 	return false, nil, nil, nil
 }

@@ -165,7 +165,7 @@ func (r *propertyRun) step(i int) error {
 // start begins a task and a decoder, which go on with move i. The decoder is shown the record before it, as intake
 // must: a tombstone that follows a delete says nothing, one that stands alone deletes.
 func (r *propertyRun) start(i int) error {
-	var d engine.Decoder = decode.New(r.catalog, decode.Options{})
+	var d engine.Decoder = decode.New(r.catalog, decode.Options{Commands: "weir.commands"})
 	if i > 0 {
 		d.Decode(&r.world.moves[i-1].record, nil)
 	}

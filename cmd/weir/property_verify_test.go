@@ -40,7 +40,16 @@ func (m *model) step(mv *move, outs []*delivery) error {
 	if err := m.verify(s, mv.at, false); err != nil {
 		return err
 	}
+	m.fix(s, mv.at-1)
+	if mv.what == command {
+		s.command(mv)
+	}
 	s.row, s.lsn, s.known, s.events, s.seq = changed.row, changed.lsn, changed.known, changed.events, changed.seq
+	if s.row == nil {
+		for i := range s.states {
+			s.states[i].daily = false
+		}
+	}
 	m.await(s, mv.at, before, after, mv.kind, event)
 	deltas, firings := split(rest)
 	if err := m.settled(s, mv.at, deltas); err != nil {
@@ -226,7 +235,7 @@ func (m *model) until(s *subjectModel, d *delivery) error {
 		if end <= d.at || m.memberships(s, end)[i] {
 			return fmt.Errorf("%v: until %s is not its end", d, d.value.Until)
 		}
-	} else if strings.Contains(m.w.catalog, "now.get") {
+	} else if strings.Contains(m.w.catalog, "now.get") || strings.Contains(m.w.catalog, "timezone: ") {
 		return nil // how far the engine looks ahead is its own affair
 	}
 	for n, p := range m.probes(s, d.at, end-1) {
@@ -251,6 +260,7 @@ func (m *model) probes(s *subjectModel, first, last row.Instant) []row.Instant {
 		}
 	}
 	probes := []row.Instant{first, last}
+	zone := time.UTC
 	add := func(at row.Instant) {
 		for _, p := range []row.Instant{at - 1, at, at + 1} {
 			if p >= first && p <= last {
@@ -258,13 +268,28 @@ func (m *model) probes(s *subjectModel, first, last row.Instant) []row.Instant {
 			}
 		}
 	}
+	for i := range m.w.segments {
+		c := &m.w.segments[i]
+		add(c.freeze)
+		if c.zone != "" {
+			zone = c.location()
+		}
+		if c.refresh != "" {
+			for _, v := range append(sources, row.OfTime(last.Time())) {
+				add(c.lastRefresh(instantOf(v) + row.Instant(24*time.Hour)))
+			}
+		}
+	}
 	for _, v := range sources {
 		at := instantOf(v)
 		add(at)
 		for _, span := range edges {
-			add(edgeOf(at, span))
-			p, _ := expr.ParsePeriod(span)
-			add(instantOf(p.Before(at)))
+			for _, sign := range []int{1, -1} {
+				add(shiftIn(at, span, sign, time.UTC))
+				if zone != time.UTC {
+					add(shiftIn(at, span, sign, zone))
+				}
+			}
 		}
 	}
 	day := row.Instant(24 * time.Hour)

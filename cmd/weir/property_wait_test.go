@@ -94,7 +94,7 @@ type waitFiring struct {
 func partsOf(w *world, t *triggerCase) (parts [2]*oracle.Condition, err error) {
 	for i, when := range t.wait.whens {
 		if t.kind == onAbsence && when != "" {
-			if parts[i], err = oracleOf(w, t.wait.kinds[i]).Compile(when); err != nil {
+			if parts[i], err = oracleOf(w, t.wait.kinds[i], "").Compile(when); err != nil {
 				return parts, err
 			}
 		}

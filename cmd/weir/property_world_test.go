@@ -22,9 +22,6 @@ type world struct {
 	deltas    int   // outputs of the last check
 }
 
-// segmentCase is a segment; in_segment names only those before it.
-type segmentCase struct{ name, where string }
-
 // triggerCase is a trigger, on one of rows, an event kind, a segment, a date and an absence.
 type triggerCase struct {
 	name    string
@@ -58,6 +55,9 @@ type move struct {
 
 	kind  int // event: 0 or 1
 	event row.Event
+
+	segment int  // command: its position in world.segments
+	add     bool // command: add, not remove
 }
 
 type moveKind uint8
@@ -67,6 +67,7 @@ const (
 	upsert
 	removal
 	occurrence
+	command
 	repeated // the record before, again
 	nothing  // the tombstone after a delete
 )
@@ -123,8 +124,8 @@ func (w *world) text() string {
 			fmt.Fprintf(&b, "retention: %s\n", w.retention[i])
 		}
 	}
-	for _, s := range w.segments {
-		fmt.Fprintf(&b, "---\nkind: Segment\nname: %s\naudience: contact\nwhere: >\n  %s\n", s.name, s.where)
+	for i := range w.segments {
+		b.WriteString(w.segments[i].text())
 	}
 	for _, t := range w.triggers {
 		fmt.Fprintf(&b, "---\nkind: Trigger\nname: %s\naudience: contact\n", t.name)
