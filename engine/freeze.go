@@ -30,9 +30,9 @@ func (t *Task) resetFreezes() error {
 }
 
 // firstSeen notes the instant now for the frozen segments that the partition has not seen before, or not as they are
-// defined now: they are evaluated at now, or when their instant comes. What is left of others is taken back. empty tells
-// that there are no subjects yet. The task's changes stand still until allSeen, so that all are evaluated on the data of
-// that instant, whatever is started again in between.
+// defined now: they are evaluated at now, or when their instant comes. What is left of others is taken back. empty
+// tells that there are no subjects yet. The task's changes stand still until allSeen, so that all are evaluated on the
+// data of that instant, whatever is started again in between.
 func (t *Task) firstSeen(now row.Instant, empty bool) {
 	for _, f := range t.freezes {
 		f.gone = true

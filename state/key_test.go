@@ -124,8 +124,8 @@ func TestKeysComeBack(t *testing.T) {
 }
 
 func sameKey(a, b Key) bool {
-	return a.Kind == b.Kind && a.Source == b.Source && a.Counter == b.Counter && a.Segment == b.Segment && a.Table == b.Table && a.ID == b.ID &&
-		a.Event == b.Event && a.Seq == b.Seq && a.Time.Same(b.Time)
+	return a.Kind == b.Kind && a.Source == b.Source && a.Counter == b.Counter && a.Segment == b.Segment &&
+		a.Table == b.Table && a.ID == b.ID && a.Event == b.Event && a.Seq == b.Seq && a.Time.Same(b.Time)
 }
 
 // FuzzKey reads hostile bytes: no panic; what is read is written as it was; a batch takes the same keys.

@@ -42,7 +42,8 @@ func TestCommands(t *testing.T) {
 			t.Errorf("%s: got %+v, want one change of kind %d", value, got, want)
 			continue
 		}
-		if c := got[0]; (want == engine.Add || want == engine.Remove) && (c.Segment == "" || c.Key == "" || c.Audience == "") {
+		edit, c := want == engine.Add || want == engine.Remove, got[0]
+		if edit && (c.Segment == "" || c.Key == "" || c.Audience == "") {
 			t.Errorf("%s: got %+v", value, c)
 		}
 	}

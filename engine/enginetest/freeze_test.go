@@ -99,8 +99,8 @@ const (
 	other2   = "other where: contact.state == \"nd\""
 )
 
-// TestFreezeNow freezes a segment when a partition that has subjects first sees it; other changes of the catalog leave it
-// as it is, and another condition freezes it anew.
+// TestFreezeNow freezes a segment when a partition that has subjects first sees it; other changes of the catalog leave
+// it as it is, and another condition freezes it anew.
 func TestFreezeNow(t *testing.T) {
 	w := newFrozenWorld(t)
 	w.open(other)
@@ -135,8 +135,8 @@ func TestFreezeNow(t *testing.T) {
 	w.expect("leave mn command")
 }
 
-// TestFreezeIsResumed breaks off the first look at the subjects and goes on: all are evaluated as of the instant at which
-// it began, and nobody twice.
+// TestFreezeIsResumed breaks off the first look at the subjects and goes on: all are evaluated as of the instant at
+// which it began, and nobody twice.
 func TestFreezeIsResumed(t *testing.T) {
 	for _, committed := range []bool{true, false} {
 		w := newFrozenWorld(t)

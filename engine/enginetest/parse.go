@@ -201,8 +201,8 @@ func (p *parser) block(b *block) {
 		slices.Sort(words[1:])
 		p.step(step{line: b.line, kind: members, segment: words[0], ids: words[1:]})
 	default:
-		p.fail(b.line, "unknown word %q: a line starts with use, catalog, set, at, row, cdc, delete, event, command, record, "+
-			"again, clock, expect or members", b.word)
+		p.fail(b.line, "unknown word %q: a line starts with use, catalog, set, at, row, cdc, delete, event, command, "+
+			"record, again, clock, expect or members", b.word)
 	}
 }
 

@@ -14,9 +14,12 @@ type builder struct {
 	events   []*eventDraft
 	segments []*segmentDraft
 	triggers []*triggerDraft
-	open     map[string]func(string) (io.ReadCloser, error) // by file: opens what stands beside it
-	doubtful map[string]bool                                // names that a reported fault made unusable: what depends on them is not reported again
+	open     openers
+	doubtful map[string]bool // names that a reported fault made unusable: what depends on them is not reported again
 }
+
+// openers open, by the file of a definition, what stands beside it.
+type openers map[string]func(name string) (io.ReadCloser, error)
 
 // draft is what every definition has while it is being read.
 type draft struct {

@@ -126,7 +126,7 @@ func readFile(path string) ([]byte, error) {
 
 // Parse checks and compiles a catalog. The error is Faults: all that is wrong in all files, ordered by place.
 func Parse(files []File) (*Catalog, error) {
-	b := &builder{doubtful: map[string]bool{}, open: map[string]func(string) (io.ReadCloser, error){}}
+	b := &builder{doubtful: map[string]bool{}, open: openers{}}
 	for _, f := range files {
 		b.open[f.Name] = f.Open
 		for _, n := range b.documents(f) {

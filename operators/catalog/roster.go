@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// Roster is a fixed set of ids. It keeps 16 bytes of each id's SHA-256 and not the id: 160 MB for the 10 million that it
-// may hold, and no id in memory or in a log. It is immutable; a nil Roster is empty.
+// Roster is a fixed set of ids. It keeps 16 bytes of each id's SHA-256 and not the id: 160 MB for the 10 million that
+// it may hold, and no id in memory. It is immutable; a nil Roster is empty.
 type Roster struct{ digests []digest }
 
 // digest is the beginning of a SHA-256. That two ids have one is not to be expected, not even of ids made for it.

@@ -24,8 +24,8 @@ func (s *seq) gone(now row.Instant, t row.Value) bool {
 // windowSlack is how much longer than its period a window keeps an event: 0, but for a test that plants a fault.
 var windowSlack row.Instant
 
-// newerThan tells whether t is later than now minus p, calendar months being meant in loc (nil: UTC), and until when that
-// stays so.
+// newerThan tells whether t is later than now minus p, calendar months being meant in loc (nil: UTC), and until when
+// that stays so.
 func newerThan(now row.Instant, p Period, loc *time.Location, t row.Value) (bool, row.Instant) {
 	if p.Months == 0 {
 		if at := row.Clamp(t.Int, t.Nanos); at != row.Never && at != row.Earliest {

@@ -63,12 +63,15 @@ func scopes() map[string]expr.Scope {
 		}
 	}
 	segments := []string{"customers", "board"}
+	zoned := func(zone string, events []expr.EventKind) expr.Scope {
+		return expr.Scope{Audience: contactSchema, Segments: segments, Events: events, Zone: mustZone(zone)}
+	}
 	return map[string]expr.Scope{
 		"segment":  {Audience: contactSchema, Segments: segments, Events: kinds(nil, &expr.Period{Duration: days(400)})},
 		"calendar": {Audience: contactSchema, Segments: segments, Events: kinds(&expr.Period{Months: 13}, nil)},
-		"zoned":    {Audience: contactSchema, Segments: segments, Events: kinds(&expr.Period{Months: 13}, nil), Zone: mustZone("Europe/Berlin")},
-		"western":  {Audience: contactSchema, Segments: segments, Events: kinds(nil, nil), Zone: mustZone("America/St_Johns")},
-		"howe":     {Audience: contactSchema, Segments: segments, Events: kinds(nil, nil), Zone: mustZone("Australia/Lord_Howe")},
+		"zoned":    zoned("Europe/Berlin", kinds(&expr.Period{Months: 13}, nil)),
+		"western":  zoned("America/St_Johns", kinds(nil, nil)),
+		"howe":     zoned("Australia/Lord_Howe", kinds(nil, nil)),
 		"change":   {Audience: contactSchema, Segments: segments, Events: kinds(nil, nil), Change: contactSchema},
 		"event":    {Audience: contactSchema, Segments: segments, Events: kinds(nil, nil), Event: openedSchema},
 	}

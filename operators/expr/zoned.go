@@ -21,8 +21,9 @@ func LoadZone(name string) (*time.Location, error) {
 // the lengths of months, one of leap years, and less than two by the offsets of the zone.
 const zonedSlack = 8 * daySecs
 
-// shiftIn returns now moved by calendar months in a zone, and the instant up to which that moves evenly with now: no day
-// begins and no offset changes, at neither end. A time of day that a day skips or has twice is read as time.Date does.
+// shiftIn returns now moved by calendar months in a zone, and the instant up to which that moves evenly with now: no
+// day begins and no offset changes, at neither end. A time of day that a day skips or has twice is read as time.Date
+// does.
 func shiftIn(now row.Instant, months int64, loc *time.Location) (span, row.Instant) {
 	sec, nanos := split(int64(now))
 	here := time.Unix(sec, 0).In(loc)

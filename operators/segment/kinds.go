@@ -84,8 +84,9 @@ func (e *Evaluator) conditionAt(s *catalog.Segment, at row.Instant) (member bool
 	return e.condition(s)
 }
 
-// frozen decides on a frozen segment: who meets the condition at the instant of the freezing is chosen, and from then on
-// only commands and the lists of the definition change anything. Subjects that wait for that instant have it as Until.
+// frozen decides on a frozen segment: who meets the condition at the instant of the freezing is chosen, and from then
+// on only commands and the lists of the definition change anything. Subjects that wait for that instant have it as
+// Until.
 func (e *Evaluator) frozen(s *catalog.Segment, m *state.Membership, now row.Instant) (member bool) {
 	f := e.freezes[s.Index]
 	undecided := f.open || now == f.at || m.Until == f.at
