@@ -149,7 +149,7 @@ var functionDocs = []FunctionDoc{
 	},
 	{
 		"ago", "ago(period)",
-		"now minus a period: s, m, h, d, w exact; mo, y by the calendar in UTC, clamped to the month's end",
+		"now minus a period: s, m, h, d, w exact; mo, y by the calendar, clamped to the month's end",
 		`contact.birthdate <= ago("18y")`,
 	},
 	{
