@@ -205,3 +205,40 @@ func TestEditsOfTheCatalog(t *testing.T) {
 	w.sweepAll()
 	w.expect("leave board catalog", "leave board catalog", "leave board catalog")
 }
+
+// TestDailySegmentOfAChangedCatalog publishes a segment that is refreshed daily, and edits it: both wait for the
+// refresh.
+func TestDailySegmentOfAChangedCatalog(t *testing.T) {
+	daily := func(state string) string {
+		return "daily where: contact.state == \"" + state + "\"\nrefresh: {daily: \"06:00\"}"
+	}
+	w := newFrozenWorld(t)
+	w.open(other)
+	w.row("c-1", "MN")
+	w.row("c-2", "ND")
+	w.expect("enter other row")
+	const day = row.Instant(24 * 3600e9)
+	midnight := row.At(mustTime(t, "2026-01-01T00:00:00Z"))
+	advance := func(to row.Instant) {
+		t.Helper()
+		w.now = to
+		if _, err := w.task.Advance(to, true, 100); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.open(other, daily("MN"))
+	w.sweepAll()
+	w.expect()
+	advance(midnight + day)
+	w.expect("enter daily time")
+	w.open(other, daily("ND"))
+	w.sweepAll()
+	w.expect()
+	advance(midnight + day + day/4 - 1)
+	w.expect()
+	advance(midnight + day + day/4)
+	w.expect("leave daily time", "enter daily time")
+	w.open(other)
+	w.sweepAll()
+	w.expect("leave daily catalog")
+}

@@ -90,9 +90,10 @@ const (
 // errRoster is what is wrong with a file of members, for the user: with the line, never with what stands there.
 var errRoster = errors.New("not a list of ids")
 
-// readRoster reads a file of ids, one a line: the line, or its first column. A first line that is key is a header.
-func readRoster(f io.Reader, key string) (*Roster, error) {
-	r := &Roster{}
+// readRoster reads a file of ids, one a line: the line, or its first column. A first line that is key is a header. It
+// makes room for expected ids.
+func readRoster(f io.Reader, key string, expected int) (*Roster, error) {
+	r := &Roster{digests: make([]digest, 0, min(expected, rosterMax))}
 	lines := bufio.NewScanner(f)
 	lines.Buffer(make([]byte, 0, 4096), rosterLineMax)
 	for number := 1; lines.Scan(); number++ {
@@ -174,11 +175,17 @@ func (b *builder) rosterFile(n *node, key, what string) *Roster {
 		b.fault(n.at, what+": files of members can't be read here", "write the ids out as members")
 		return nil
 	}
-	f, err := open(n.text)
-	var r *Roster
+	// The lines are counted first: a list that grows while it is read would take several times its room.
+	lines, r := 0, (*Roster)(nil)
+	err := withFile(open, n.text, func(f io.Reader) (err error) {
+		lines, err = countLines(f)
+		return err
+	})
 	if err == nil {
-		r, err = readRoster(f, key)
-		err = errors.Join(err, f.Close())
+		err = withFile(open, n.text, func(f io.Reader) (err error) {
+			r, err = readRoster(f, key, lines)
+			return err
+		})
 	}
 	if err != nil {
 		var p *fs.PathError
@@ -191,4 +198,27 @@ func (b *builder) rosterFile(n *node, key, what string) *Roster {
 		return nil
 	}
 	return r
+}
+
+func withFile(open func(string) (io.ReadCloser, error), name string, read func(io.Reader) error) error {
+	f, err := open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(read(f), f.Close())
+}
+
+// countLines returns the number of lines, the last of which need not be ended.
+func countLines(f io.Reader) (int, error) {
+	buf, n := make([]byte, rosterLineMax), 1
+	for {
+		got, err := f.Read(buf)
+		n += bytes.Count(buf[:got], []byte{'\n'})
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+	}
 }

@@ -23,7 +23,7 @@ func TestRosterFile(t *testing.T) {
 		"":                                       "",
 		"name\nc-1\n":                            "name c-1",
 	} {
-		r, err := readRoster(strings.NewReader(text), "id")
+		r, err := readRoster(strings.NewReader(text), "id", 1)
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 			continue
@@ -42,7 +42,7 @@ func TestRosterFile(t *testing.T) {
 		}
 	}
 	for _, text := range []string{",x\n", "\"c-1\n", "\"\",x\n", strings.Repeat("x", rosterLineMax+1)} {
-		if _, err := readRoster(strings.NewReader(text), "id"); !errors.Is(err, errRoster) {
+		if _, err := readRoster(strings.NewReader(text), "id", 1); !errors.Is(err, errRoster) {
 			t.Errorf("%.20q: %v", text, err)
 		}
 	}
@@ -103,7 +103,7 @@ var errEnd = errors.New("the end of the test's file")
 
 func BenchmarkRosterOfAMillion(b *testing.B) {
 	for b.Loop() {
-		if _, err := readRoster(&lineSource{last: 1_000_000}, "id"); !errors.Is(err, errEnd) {
+		if _, err := readRoster(&lineSource{last: 1_000_000}, "id", 1_000_000); !errors.Is(err, errEnd) {
 			b.Fatal(err)
 		}
 	}
