@@ -53,6 +53,11 @@ kind: Trigger
 name: bought
 audience: contact
 on: {event: purchase}
+---
+kind: Trigger
+name: changed
+audience: contact
+on: {table: contact, actions: [create, update]}
 `
 
 // workbench is a broker in this process with source topics, and workers on it.
@@ -62,7 +67,7 @@ type workbench struct {
 	catalog *catalog.Catalog
 	dir     string
 	out     *kafka.Producer
-	bought  int // distinct purchases
+	fired   int // distinct purchases, and rows that differ from the one before
 	state   map[string]string
 	spent   map[string]float64
 	sent    int
@@ -107,13 +112,17 @@ func (b *workbench) feed(n int) {
 		b.sent++
 		id := fmt.Sprintf("c-%d", i*7%40)
 		if i%4 == 0 {
-			b.state[id] = []string{"ND", "MN", "ND", "SD"}[i/4%4]
+			state := []string{"ND", "MN", "ND", "SD"}[i/4%4]
+			if b.state[id] != state {
+				b.fired++
+			}
+			b.state[id] = state
 			send("contacts", id, fmt.Sprintf(`{"id":%q,"state":%q}`, id, b.state[id]))
 			continue
 		}
 		amount := float64(i % 23)
 		b.spent[id] += amount
-		b.bought++
+		b.fired++
 		event := fmt.Sprintf(`{"type":"purchase","id":"p-%d","contact_id":%q,"amount":%g}`, i, id, amount)
 		send("events", id, event)
 		if i%5 == 0 {
@@ -164,37 +173,44 @@ func (b *workbench) outputs(app string) (memberships, firings []engine.Record) {
 	for {
 		batch, err := tail.Next(ctx)
 		if err != nil {
-			b.t.Fatalf("%d of %d firings came: %v", len(seen), b.bought, err)
+			b.t.Fatalf("%d of %d firings came: %v", len(seen), b.fired, err)
 		}
 		for _, r := range batch {
 			r.Key, r.Value = slices.Clone(r.Key), slices.Clone(r.Value)
 			if strings.HasSuffix(r.Topic, "firings") {
 				firings = append(firings, r)
-				seen[fmt.Sprint(r.Partition, causeOffset(b.t, r))] = true
+				seen[causeOf(b.t, r)] = true
 			} else {
 				memberships = append(memberships, r)
 			}
 		}
-		if end, err := tail.AtEnd(ctx); len(seen) >= b.bought && err == nil && end {
+		if end, err := tail.AtEnd(ctx); len(seen) >= b.fired && err == nil && end {
 			return memberships, firings
 		}
 	}
 }
 
-func causeOffset(t *testing.T, r engine.Record) string {
-	var v struct{ Cause struct{ Topic, Key string } }
+// causeOf names the source record that a firing tells of.
+func causeOf(t *testing.T, r engine.Record) string {
+	var v struct {
+		Cause struct {
+			Topic     string
+			Partition int32
+			Offset    int64
+		}
+	}
 	if err := json.Unmarshal(r.Value, &v); err != nil {
 		t.Fatal(err)
 	}
-	return v.Cause.Key
+	return fmt.Sprint(v.Cause)
 }
 
-// check compares what came out with what the input says: every purchase fired once, deltas alternate and count their
+// check compares what came out with what the input says: everything fired once, deltas alternate and count their
 // stays, and they sum up to the memberships.
 func (b *workbench) check(memberships, firings []engine.Record) {
 	b.t.Helper()
-	if len(firings) != b.bought {
-		b.t.Errorf("%d firings, want %d: one for each purchase", len(firings), b.bought)
+	if len(firings) != b.fired {
+		b.t.Errorf("%d firings, want %d: one for each purchase and each change of a row", len(firings), b.fired)
 	}
 	held, spells := map[string]bool{}, map[string]int{}
 	for _, r := range memberships {
