@@ -21,7 +21,7 @@ kill | term | restart)
 esac
 BASE=${1:-19192}
 case $BASE in *[!0-9]*) usage ;; esac
-DIR=${2:-$HERE/run/cluster-$BASE}
+DIR=${2:-$RUN/cluster-$BASE}
 mkdir -p "$DIR"
 DIR=$(cd "$DIR" && pwd)
 : "${KAFKA_HEAP:=-Xms128m -Xmx384m}"

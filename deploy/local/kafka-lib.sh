@@ -1,9 +1,11 @@
 #!/bin/bash
-# What kafka.sh and kafka-cluster.sh share; not to be run by itself.
+# What the scripts beside this file share; not to be run by itself.
 #
-# Jars go to libs/kafka beside this file, data to run/; both are ignored by git. Settings from the environment:
-# KAFKA_HEAP (JVM options), KAFKA_GC (JVM options), KAFKA_EXTRA (lines to add to the broker's properties).
+# Jars go to libs/ beside this file, data to run/; both are ignored by git. Settings from the environment:
+# WEIR_LOCAL_RUN (a folder instead of run/), KAFKA_HEAP (JVM options), KAFKA_GC (JVM options), KAFKA_EXTRA (lines to
+# add to the broker's properties).
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+RUN=${WEIR_LOCAL_RUN:-$HERE/run}
 LIBS=$HERE/libs/kafka
 LOG4J=-Dlog4j2.configurationFile=file:$HERE/config/log4j2.properties
 CLUSTER_ID=MkU3OEVBNTcwNTJENDM2Qg
@@ -11,30 +13,35 @@ WAIT_SECONDS=120
 
 die() { echo "$*" >&2; exit 1; }
 
-# fetch_kafka: the jars, once. A half-done download is done again.
-fetch_kafka() {
-  local stamp=$LIBS/.complete
-  if [ -f "$stamp" ] && [ "$stamp" -nt "$HERE/kafka-pom.xml" ]; then return 0; fi
-  command -v java >/dev/null || die "cannot run Kafka: java is missing; install a JRE, version 17 or later"
-  command -v mvn >/dev/null || die "cannot fetch Kafka: mvn is missing; install Maven"
-  echo "fetching Kafka from Maven Central (about 55 MB, once) ..."
-  rm -rf "$LIBS"; mkdir -p "$LIBS"
-  mvn -B -q -f "$HERE/kafka-pom.xml" dependency:copy-dependencies -DoutputDirectory="$LIBS" -DincludeScope=runtime \
-    || die "cannot fetch Kafka: mvn failed; see its lines above"
+# fetch_kafka: Kafka's jars, once.
+fetch_kafka() { fetch_jars Kafka "about 55 MB" "$HERE/kafka-pom.xml" "$LIBS"; }
+
+# fetch_jars WHAT SIZE POM DIR ARGS...: what the POM names, once. A half-done download is done again.
+fetch_jars() {
+  local what=$1 size=$2 pom=$3 dir=$4 stamp=$4/.complete
+  shift 4
+  if [ -f "$stamp" ] && [ "$stamp" -nt "$pom" ]; then return 0; fi
+  command -v java >/dev/null || die "cannot run $what: java is missing; install a JRE, version 17 or later"
+  command -v mvn >/dev/null || die "cannot fetch $what: mvn is missing; install Maven"
+  echo "fetching $what from Maven Central ($size, once) ..."
+  rm -rf "$dir"; mkdir -p "$dir"
+  mvn -B -q -f "$pom" dependency:copy-dependencies -DoutputDirectory="$dir" -DincludeScope=runtime "$@" \
+    || die "cannot fetch $what: mvn failed; see its lines above"
   touch "$stamp"
 }
 
-# pid_of DIR: the process id of the broker that runs in DIR, or nothing. A stale pid file counts as nothing.
+# pid_of DIR [NAME=kafka]: the process id of the broker (or what NAME says) that runs in DIR, or nothing. A stale pid
+# file counts as nothing.
 pid_of() {
-  local pid
-  pid=$(cat "$1/kafka.pid" 2>/dev/null) || return 0
-  if grep -aqF "$1/kafka.properties" "/proc/$pid/cmdline" 2>/dev/null; then echo "$pid"; fi
+  local pid name=${2:-kafka}
+  pid=$(cat "$1/$name.pid" 2>/dev/null) || return 0
+  if grep -aqF "$1/$name.properties" "/proc/$pid/cmdline" 2>/dev/null; then echo "$pid"; fi
 }
 
-# port_free PORT: fails with a clear line if something listens there.
+# port_free PORT [WHAT=Kafka]: fails with a clear line if something listens there.
 port_free() {
   if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then
-    die "cannot start Kafka: port $1 on 127.0.0.1 is taken; give another one"
+    die "cannot start ${2:-Kafka}: port $1 on 127.0.0.1 is taken; give another one"
   fi
 }
 
@@ -80,10 +87,10 @@ await_ready() {
   die "the broker in $1 is not ready after $WAIT_SECONDS s; see $1/server.log"
 }
 
-# stop_broker DIR SIGNAL: SIGTERM gets 30 s, then SIGKILL.
+# stop_broker DIR SIGNAL [NAME=kafka]: SIGTERM gets 30 s, then SIGKILL.
 stop_broker() {
-  local pid i
-  pid=$(pid_of "$1")
+  local pid i name=${3:-kafka}
+  pid=$(pid_of "$1" "$name")
   if [ -n "$pid" ]; then
     kill "-$2" "$pid" 2>/dev/null || true
     for i in $(seq 1 300); do
@@ -92,5 +99,5 @@ stop_broker() {
     done
     kill -9 "$pid" 2>/dev/null || true
   fi
-  rm -f "$1/kafka.pid"
+  rm -f "$1/$name.pid"
 }

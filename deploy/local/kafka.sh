@@ -24,7 +24,7 @@ fi
 case $COMMAND in start | stop | kill | restart | status) ;; *) usage ;; esac
 PORT=${1:-9092}
 case $PORT in *[!0-9]*) usage ;; esac
-DIR=${2:-$HERE/run/kafka-$PORT}
+DIR=${2:-$RUN/kafka-$PORT}
 mkdir -p "$DIR"
 DIR=$(cd "$DIR" && pwd)
 
