@@ -9,7 +9,7 @@ FUZZTIME  ?= 10s
 KAFKA_PORT ?= 19092
 BENCH     ?= .
 
-.PHONY: help build demo demo-check test race lint fuzz kafka-test system bench check-all
+.PHONY: help build demo demo-check test race lint fuzz kafka-test cdc system bench check-all
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,10 +48,13 @@ kafka-test: ## run the Kafka tests against a real Apache Kafka, which is fetched
 	trap 'deploy/local/kafka.sh stop $(KAFKA_PORT)' EXIT; \
 	WEIR_TEST_BROKERS=127.0.0.1:$(KAFKA_PORT) $(GO) test -count=1 -timeout 20m ./connectors/kafka/...
 
+cdc: ## follow a PostgreSQL through Debezium, as deploy/local/README.md says, and kill Kafka Connect in the middle
+	$(GO) test -count=1 -timeout 15m -tags system -run '^TestSystemDebezium$$' -v ./cmd/weir/systemtest
+
 system: ## kill -9 built workers on a real Apache Kafka under load and compare all that comes out with the oracle
-	$(GO) test -count=1 -timeout 20m -tags system -v ./cmd/weir/systemtest
+	$(GO) test -count=1 -timeout 20m -tags system -skip '^TestSystemDebezium$$' -v ./cmd/weir/systemtest
 
 bench: ## run the benchmarks named by BENCH (all)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
-check-all: lint race fuzz kafka-test system ## run everything, the longest too
+check-all: lint race fuzz kafka-test cdc system ## run everything, the longest too
