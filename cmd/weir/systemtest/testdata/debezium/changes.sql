@@ -71,7 +71,8 @@ INSERT INTO support_case (id, contact_id, priority, title) VALUES
 --> enter unhappy contact/4, stay 1, by event case_opened
 
 -- step: a registration of thirty days ago, less fifteen seconds
-INSERT INTO event_registration VALUES (2, 4, 'Summit', clock_timestamp() - interval '720 hours' + interval '15 seconds');
+INSERT INTO event_registration VALUES
+  (2, 4, 'Summit', clock_timestamp() - interval '720 hours' + interval '15 seconds');
 --> enter going-to-summit contact/4, stay 1, by event registered
 
 -- step: no row changes, but time passes
