@@ -88,6 +88,7 @@ func (p *program) commands() []*cobra.Command {
 		p.runCommand(),
 		p.demoCommand(),
 		p.checkCommand(),
+		p.testCommand(),
 		p.replayCommand(),
 		p.benchCommand(),
 		p.explainCommand(),

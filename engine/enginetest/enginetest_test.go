@@ -2,6 +2,7 @@ package enginetest_test
 
 import (
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -77,7 +78,7 @@ row contact {"id":"c-2","state":"ND"}
 		{"nothing", two + "expect nothing\n", "a.weir:16: what came out is not what is expected:\n  got  enter nd c-1"},
 		{"not asked for", two, "a.weir: the script ends, but more came out than it expects:\n  got  enter nd c-1"},
 		{"members", two + "expect\n  enter nd c-1\n  enter nd c-2\nmembers nd c-1\n",
-			"a.weir:19: the members of nd are: c-1 c-2"},
+			"a.weir:19: the members of nd are others than expected:\n  want c-1\n  got  c-1 c-2"},
 		{"dead letter", "record crm.contact - {\nexpect\n  deadletter \"no such reason\"\n",
 			"want deadletter \"no such reason\""},
 	} {
@@ -185,6 +186,52 @@ func TestUse(t *testing.T) {
 	}
 	if _, err := enginetest.Parse("a.weir", []byte("use cmr\n"), shared); err == nil {
 		t.Error("a catalog that is not there was used")
+	}
+}
+
+// TestLibrary shows that a script without a catalog is about the library's own, and that what many use is compiled
+// once.
+func TestLibrary(t *testing.T) {
+	table := "kind: Table\nname: contact\naudience: true\nkey: id\n" +
+		"source: {topic: crm.contact, format: json}\nfields: {id: string, state: string}\n"
+	own := func() (*catalog.Catalog, error) {
+		return catalog.Parse([]catalog.File{{Name: "own.yaml", Text: []byte(table +
+			"---\nkind: Segment\nname: own\naudience: contact\nwhere: 'true'\n")}})
+	}
+	l := &enginetest.Library{Own: own, Shared: fstest.MapFS{"crm.yaml": {Data: []byte(table +
+		"---\nkind: Segment\nname: shared\naudience: contact\nwhere: 'true'\n")}}}
+	for _, script := range []string{
+		"at 2026-01-01\nrow contact {\"id\":\"c-1\"}\nexpect\n  enter own c-1\n",
+		"use crm\nat 2026-01-01\nrow contact {\"id\":\"c-1\"}\nexpect\n  enter shared c-1\n",
+		"at 2026-01-01\nrow contact {\"id\":\"c-1\"}\nexpect\n  enter shared c-1\nuse crm\n",
+	} {
+		s, err := l.Parse("a.weir", []byte(script))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Run(config()); err != nil {
+			t.Error(err)
+		}
+	}
+	if first, again := enginetest.CatalogOf(t, l, "use crm\n"), enginetest.CatalogOf(t, l, "use crm\n"); first != again {
+		t.Error("a catalog that two scripts use was compiled twice")
+	}
+}
+
+// TestFailures shows that an error is taken apart into what is wrong, each with its line.
+func TestFailures(t *testing.T) {
+	_, err := enginetest.Parse("a.weir", []byte(contacts+"rwo\nexpect\n"), nil)
+	fs := enginetest.Failures("a.weir", err)
+	if len(fs) != 2 || fs[0].Line != 14 || fs[1].Line != 15 {
+		t.Errorf("%d failures of %v", len(fs), err)
+	}
+	fs = enginetest.Failures("a.weir", run(t, "row contact {\"id\":\"c-1\"}\nexpect\n  enter nd c-1\n"))
+	if len(fs) != 1 || fs[0].Line != 15 || fs[0].Diff != "\n  want enter nd c-1 (line 16)" {
+		t.Errorf("%+v", fs)
+	}
+	fs = enginetest.Failures("a.weir", io.ErrUnexpectedEOF)
+	if len(fs) != 1 || fs[0].Error() != "a.weir: unexpected EOF" {
+		t.Errorf("%+v", fs)
 	}
 }
 

@@ -3,9 +3,7 @@ package enginetest
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,37 +15,15 @@ import (
 )
 
 // Parse reads a script. shared holds the catalogs that scripts name with use; it may be nil if none does. The error
-// joins all that is wrong, each as "file:line: message".
-//
-// A script is lines; those that start with # are comments, those that are indented belong to the line above:
-//
-//	# What the script shows.
-//	use crm                      the catalog file crm.yaml of shared
-//	catalog                      YAML documents of the catalog, indented
-//	  kind: Segment
-//	  ...
-//	set metrics 1h               metrics records for intervals of this length
-//	set record-bytes 200         longer records are refused
-//	at 2026-01-01T10:00:00Z      when what follows happens; never goes back; a date alone is its midnight
-//	row contact {"id": "c-1"}    a row of a table in plain JSON
-//	cdc contact u 700 {...}      a Debezium message: create, update, read, delete or truncate, at the position 700
-//	delete contact c-1           a record without value
-//	event opened {...}           an event; the fields that its kind must match are filled in
-//	command add board c-1        a command: add or remove of a segment, erase of an audience
-//	record TOPIC KEY VALUE       any record; the key - is none, the value null is none
-//	again                        the last record once more, from the same place of the source
-//	clock 2026-02-01             everything due up to then happens
-//	expect                       all that came out since the last expect, in order
-//	  enter nd c-1 until 2026-04-01T10:00:00Z cause event/opened
-//	  fire won c-1 after {"status": "won"}
-//	  deadletter "wrong type"
-//	expect nothing
-//	members nd c-1 c-2           who is a member now
-//
-// What a line of expect does not mention is not compared, but at, which is the instant of the last step unless given.
+// joins all that is wrong, each as "file:line: message"; Failures takes it apart. What a
+// script is made of: see Grammar.
 func Parse(name string, text []byte, shared fs.FS) (*Script, error) {
-	p := &parser{script: &Script{Name: name}, shared: shared, clock: row.Earliest, lsn: map[place]int64{}}
-	blocks := p.blocks(string(text))
+	return (&Library{Shared: shared}).Parse(name, text)
+}
+
+func (p *parser) parse(text string) (*Script, error) {
+	p.clock, p.lsn = row.Earliest, map[place]int64{}
+	blocks := p.blocks(text)
 	p.definitions(blocks)
 	if len(p.errs) == 0 {
 		for i := range blocks {
@@ -69,16 +45,16 @@ type block struct {
 }
 
 type parser struct {
-	script *Script
-	shared fs.FS
-	errs   []error
-	clock  row.Instant
-	lsn    map[place]int64
-	last   *engine.Record
+	script  *Script
+	library *Library
+	errs    []error
+	clock   row.Instant
+	lsn     map[place]int64
+	last    *engine.Record
 }
 
 func (p *parser) fail(line int, format string, args ...any) {
-	p.errs = append(p.errs, fmt.Errorf("%s:%d: "+format, append([]any{p.script.Name, line}, args...)...))
+	p.errs = append(p.errs, &Failure{File: p.script.Name, Line: line, Message: fmt.Sprintf(format, args...)})
 }
 
 // blocks cuts the text into lines with what is indented below them. Comments at the start are what the script is about.
@@ -115,30 +91,30 @@ func (p *parser) blocks(text string) []block {
 // definitions reads the catalog and the settings: they hold for the whole script, wherever they stand.
 func (p *parser) definitions(blocks []block) {
 	var files []catalog.File
+	brought := false
 	for i := range blocks {
 		b := &blocks[i]
 		switch b.word {
 		case "use":
-			file := b.rest + ".yaml"
-			if p.shared == nil {
-				p.fail(b.line, "there are no shared catalogs to use")
-				continue
-			}
-			text, err := fs.ReadFile(p.shared, file)
+			file, err := p.library.file(b.rest)
 			if err != nil {
-				p.fail(b.line, "cannot read the catalog: %v", err)
+				p.fail(b.line, "%v", err)
 				continue
 			}
-			files = append(files, catalog.File{Name: path.Base(file), Text: text, Open: p.open})
+			files = append(files, file)
 		case "catalog":
+			brought = true
 			// Line numbers of faults are those of the script.
 			text := strings.Repeat("\n", b.line) + strings.Join(b.lines, "\n") + "\n"
-			files = append(files, catalog.File{Name: p.script.Name, Text: []byte(text), Open: p.open})
+			files = append(files, catalog.File{Name: p.script.Name, Text: []byte(text), Open: p.library.open})
 		case "set":
 			p.set(b)
 		}
 	}
-	c, err := catalog.Parse(files)
+	if len(p.errs) > 0 {
+		return
+	}
+	c, err := p.catalog(files, brought)
 	if err != nil {
 		p.errs = append(p.errs, err)
 		return
@@ -146,12 +122,15 @@ func (p *parser) definitions(blocks []block) {
 	p.script.catalog = c
 }
 
-// open opens a file that a catalog names: one of shared.
-func (p *parser) open(name string) (io.ReadCloser, error) {
-	if p.shared == nil {
-		return nil, fs.ErrNotExist
+// catalog returns the catalog made of files; brought tells that one of them is the script's and not shared.
+func (p *parser) catalog(files []catalog.File, brought bool) (*catalog.Catalog, error) {
+	switch {
+	case brought:
+		return catalog.Parse(files)
+	case len(files) > 0:
+		return p.library.use(files)
 	}
-	return p.shared.Open(name)
+	return p.library.own()
 }
 
 func (p *parser) set(b *block) {

@@ -22,6 +22,8 @@ type Config struct {
 	// that of the task alone.
 	Open   func() (*state.Store, error)
 	Reopen func() (*state.Store, error)
+	// Plain runs the script in the plain way alone: enough for who tests definitions and not the engine.
+	Plain bool
 }
 
 // way is one of the ways in which a script runs. None may make a difference.
@@ -42,9 +44,13 @@ var ways = []way{
 
 // Run runs the script in five ways: plain, in epochs of any size, restarted and restored after every step. What comes
 // out must be what the script expects, and the same in all ways, to the byte. The error says what is not, naming file
-// and line.
+// and line; Failures takes it apart.
 func (s *Script) Run(cfg Config) error {
 	var plain []string
+	ways := ways
+	if cfg.Plain {
+		ways = ways[:1]
+	}
 	for i, w := range ways {
 		r := &run{script: s, config: cfg, way: w, check: i == 0}
 		err := errors.Join(r.all(), r.close())
@@ -70,7 +76,8 @@ func (s *Script) sameAs(plain, other []string, w way) error {
 			b = other[i]
 		}
 		if a != b {
-			return fmt.Errorf("%s: output number %d differs when run %s:\n  plain %s\n  then  %s", s.Name, i+1, w.name, a, b)
+			return &Failure{File: s.Name, Message: fmt.Sprintf("output number %d differs when run %s:", i+1, w.name),
+				Diff: fmt.Sprintf("\n  plain %s\n  then  %s", a, b)}
 		}
 	}
 	return nil
@@ -112,15 +119,15 @@ func (r *run) all() error {
 			continue
 		}
 		if err := r.disturb(i); err != nil {
-			return fmt.Errorf("%s:%d: %w", r.script.Name, s.line, err)
+			return r.failure(s, "", "%v", err)
 		}
 	}
 	if err := r.replay.Close(); err != nil {
-		return fmt.Errorf("%s: %w", r.script.Name, err)
+		return &Failure{File: r.script.Name, Message: err.Error()}
 	}
 	if r.check {
 		if d := compare(nil, r.outputs[r.seen:]); d != "" {
-			return fmt.Errorf("%s: the script ends, but more came out than it expects:%s", r.script.Name, d)
+			return &Failure{File: r.script.Name, Message: "the script ends, but more came out than it expects:", Diff: d}
 		}
 	}
 	return r.storeAgrees()
@@ -142,17 +149,22 @@ func (r *run) step(s *step) error {
 		d := compare(s.expected, r.outputs[r.seen:])
 		r.seen = len(r.outputs)
 		if d != "" {
-			return fmt.Errorf("%s:%d: what came out is not what is expected:%s", r.script.Name, s.line, d)
+			return r.failure(s, d, "what came out is not what is expected:")
 		}
 	case members:
 		if got := r.members()[s.segment]; r.check && !slices.Equal(got, s.ids) {
-			return fmt.Errorf("%s:%d: the members of %s are: %s", r.script.Name, s.line, s.segment, orNone(got))
+			return r.failure(s, fmt.Sprintf("\n  want %s\n  got  %s", orNone(s.ids), orNone(got)),
+				"the members of %s are others than expected:", s.segment)
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s:%d: %w", r.script.Name, s.line, err)
+		return r.failure(s, "", "%v", err)
 	}
 	return nil
+}
+
+func (r *run) failure(s *step, diff, format string, args ...any) error {
+	return &Failure{File: r.script.Name, Line: s.line, Message: fmt.Sprintf(format, args...), Diff: diff}
 }
 
 func orNone(ids []string) string {
@@ -277,8 +289,9 @@ func (r *run) storeAgrees() error {
 		}
 		slices.Sort(held)
 		if !slices.Equal(held, all[s.Name]) {
-			return fmt.Errorf("%s: run %s, the store holds other members of %s than came out:\n  store   %s\n  came out %s",
-				r.script.Name, r.way.name, s.Name, orNone(held), orNone(all[s.Name]))
+			return &Failure{File: r.script.Name,
+				Message: fmt.Sprintf("run %s, the store holds other members of %s than came out:", r.way.name, s.Name),
+				Diff:    fmt.Sprintf("\n  store    %s\n  came out %s", orNone(held), orNone(all[s.Name]))}
 		}
 	}
 	return nil

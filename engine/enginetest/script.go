@@ -1,5 +1,5 @@
 // Package enginetest runs scripts: what goes into the engine, moves of the clock, and what must come out. Scripts are
-// what tests of the language and users' tests of their own segments are written in. See Parse for the grammar.
+// what tests of the language and users' tests of their own segments are written in. See Grammar.
 package enginetest
 
 import (
