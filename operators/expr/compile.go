@@ -53,18 +53,19 @@ type variable struct {
 
 // compiler compiles one checked expression.
 type compiler struct {
-	env      *Env
-	ast      *ast.AST
-	vars     []variable
-	slots    int
-	problems []Problem
-	fields   map[int]bool
-	events   map[int]bool
-	segments map[int]bool
-	clock    bool
-	direct   bool // the audience row is named for one field, or to compare it with null
-	loose    int  // how many times a variable was named whose value may change with the time
-	looks    bool // some part looks ahead
+	env       *Env
+	ast       *ast.AST
+	vars      []variable
+	slots     int
+	problems  []Problem
+	fields    map[int]bool
+	events    map[int]bool
+	segments  map[int]bool
+	clock     bool
+	direct    bool     // the audience row is named for one field, or to compare it with null
+	loose     int      // how many times a variable was named whose value may change with the time
+	looks     bool     // some part looks ahead
+	functions []string // those of cel-go's that are called when evaluating
 }
 
 // problem reports a fault at the place of e.

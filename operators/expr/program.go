@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/functions"
 	"cel.dev/cel-go/common/types"
 
@@ -67,25 +68,29 @@ func (e *Env) Compile(source string) (*Program, []Problem) {
 	if checked == nil {
 		return nil, e.celProblems(errs)
 	}
-	c := &compiler{
-		env: e, ast: checked.NativeRep(),
-		fields: map[int]bool{}, events: map[int]bool{}, segments: map[int]bool{},
-	}
-	root := c.compile(c.ast.Expr())
-	if t := checked.OutputType(); len(c.problems) == 0 && (t == nil || t.Kind() != types.BoolKind) {
-		c.problems = append(c.problems, Problem{
+	c := &compiler{env: e, ast: checked.NativeRep()}
+	p, problems := c.program(c.ast.Expr(), source)
+	if t := checked.OutputType(); len(problems) == 0 && (t == nil || t.Kind() != types.BoolKind) {
+		problems = append(problems, Problem{
 			Message: fmt.Sprintf("a condition must be true or false, but this is %s", typeName(t)),
 			Hint:    "compare it with something",
 		})
 	}
-	if len(c.problems) > 0 {
-		return nil, c.problems
+	if len(problems) > 0 {
+		return nil, problems
 	}
-	p := &Program{source: source, root: root.cond, slots: c.slots, lookAhead: c.looks, reads: Reads{
+	return p, nil
+}
+
+// program compiles root, an expression of c's, whose text is source; the program is of use only without problems.
+func (c *compiler) program(root ast.Expr, source string) (*Program, []Problem) {
+	c.fields, c.events, c.segments = map[int]bool{}, map[int]bool{}, map[int]bool{}
+	n := c.compile(root)
+	p := &Program{source: source, root: n.cond, slots: c.slots, lookAhead: c.looks, env: c.env, ast: c.ast, reads: Reads{
 		Fields: keys(c.fields), Events: keys(c.events), Segments: keys(c.segments), Clock: c.clock,
 	}}
 	p.frames.New = func() any { return &frame{vars: make([]val, p.slots)} }
-	return p, nil
+	return p, c.problems
 }
 
 func keys(set map[int]bool) []int {
@@ -104,6 +109,8 @@ type Program struct {
 	slots     int
 	lookAhead bool // some part of it looks ahead: it needs a frame
 	reads     Reads
+	env       *Env     // of Explain
+	ast       *ast.AST // of Explain
 	frames    sync.Pool
 }
 

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -222,6 +223,9 @@ func (c *compiler) general(e ast.Expr, name string, args []node) node {
 	fn, err := c.env.implementation(name, c.ast.GetOverloadIDs(e.ID()))
 	if err != nil {
 		return c.problem(e, "", "%v", err)
+	}
+	if !foldable(name) || slices.ContainsFunc(args, func(n node) bool { return !n.constant }) {
+		c.functions = append(c.functions, name)
 	}
 	return node{fails: true, nullable: true, eval: func(in *Input, f *frame) val {
 		vals := make([]ref.Val, len(args))
