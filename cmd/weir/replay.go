@@ -88,7 +88,12 @@ func replayTo(o replayOptions, in io.Reader, out io.Writer) (err error) {
 		}()
 		out = f
 	}
-	dir, err := os.MkdirTemp("", "weir-replay-")
+	return withStore("weir-replay-", func(store *state.Store) error { return runReplay(o, c, store, in, out) })
+}
+
+// withStore hands a store, in a folder of its own with a name that begins with prefix, to use, and removes it after.
+func withStore(prefix string, use func(*state.Store) error) (err error) {
+	dir, err := os.MkdirTemp("", prefix)
 	if err != nil {
 		return fmt.Errorf("cannot make a folder for the state: %w", err)
 	}
@@ -98,7 +103,7 @@ func replayTo(o replayOptions, in io.Reader, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	return runReplay(o, c, store, in, out)
+	return use(store)
 }
 
 // runReplay runs the lines of in over the store.
@@ -114,7 +119,7 @@ func runReplay(o replayOptions, c *catalog.Catalog, store *state.Store, in io.Re
 	if err != nil {
 		return err
 	}
-	if err := replayLines(r, in); err != nil {
+	if err := replayLines(r, in, row.Never); err != nil {
 		return errors.Join(err, w.w.Flush())
 	}
 	if err := errors.Join(r.Close(), w.w.Flush()); err != nil {
@@ -126,8 +131,8 @@ func runReplay(o replayOptions, c *catalog.Catalog, store *state.Store, in io.Re
 	return nil
 }
 
-// replayLines feeds the replay line by line.
-func replayLines(r *engine.Replay, in io.Reader) error {
+// replayLines feeds the replay line by line, up to the last line that is not later than last.
+func replayLines(r *engine.Replay, in io.Reader, last row.Instant) error {
 	lines := bufio.NewReaderSize(in, 1<<16)
 	for number := int64(1); ; number++ {
 		raw, err := readLine(lines)
@@ -144,6 +149,8 @@ func replayLines(r *engine.Replay, in io.Reader) error {
 		switch {
 		case err != nil:
 			err = r.Refuse(number, raw, fmt.Sprintf("line %d: %v", number, err))
+		case line.at > last:
+			return nil
 		case line.clock:
 			err = r.Clock(line.at)
 		default:

@@ -56,7 +56,7 @@ func (p *program) testCommand() *cobra.Command {
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "print the scripts that pass too, and what each shows")
 	f.BoolVar(&o.thorough, "thorough", false,
 		"run each script in five ways (epochs of all sizes, restarts, restores), which must not make a difference")
-	f.StringVar(&o.format, "format", "text", "text or json")
+	f.StringVar(&o.format, "format", "text", "`text|json`")
 	return cmd
 }
 

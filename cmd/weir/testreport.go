@@ -17,8 +17,8 @@ type testReport struct {
 }
 
 func (p *program) testReport(o testOptions) (*testReport, error) {
-	if o.format != "text" && o.format != "json" {
-		return nil, usagef("--format: %q is not one of text, json", o.format)
+	if err := oneOf(o.format, []string{"text", "json"}); err != nil {
+		return nil, usagef("--format: %v", err)
 	}
 	return &testReport{out: p.stdout, json: o.format == "json", verbose: o.verbose, told: map[string]bool{}}, nil
 }

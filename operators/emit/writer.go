@@ -228,6 +228,13 @@ func (w *writer) value(t row.Type, v row.Value) {
 	}
 }
 
+// AppendValue appends a value of the type t as output records have it in JSON.
+func AppendValue(b []byte, t row.Type, v row.Value) []byte {
+	w := writer{format: JSON, buf: b}
+	w.value(t, v)
+	return w.buf
+}
+
 func (w *writer) list(elem row.Type, vs []row.Value) {
 	if w.format == Msgpack {
 		w.buf = binary.BigEndian.AppendUint32(append(w.buf, 0xdd), uint32(len(vs)))

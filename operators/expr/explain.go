@@ -18,7 +18,7 @@ type Part struct {
 	Source       string  // as it is written
 	Line, Column int     // where it begins in the condition's text, from 1
 
-	Change    []string  // the fields of before, after and event that it reads, such as "after.stage"
+	Change    []string  // what it reads of before, after and event, such as "after.stage", or "before" as a whole
 	History   []History // how far back it looks, by event kind
 	Ticks     []Tick    // what makes it change without a record
 	Functions []string  // what is left to cel-go's own implementation: exact, but slower
@@ -56,7 +56,7 @@ type Tick struct {
 	Sort   TickSort
 	Kind   int     // of Window and Retention: index into Scope.Events; otherwise -1
 	Period *Period // of Window, Retention and Shift
-	Unit   string  // of Calendar: the function, such as "getMonth"
+	Unit   string  // of Calendar and Shift: the function, such as "getMonth" or "ago"
 	Zone   string  // of Calendar: the time zone, if it is a literal
 }
 
@@ -202,8 +202,11 @@ func (d *describer) walk(e ast.Expr, window *Period) {
 }
 
 func (d *describer) ident(name string, window *Period) {
-	if name == front.Now && d.units == 0 {
+	switch {
+	case name == front.Now && d.units == 0:
 		d.tick(Tick{Sort: TickNow, Kind: -1})
+	case d.isChange(name):
+		d.part.Change = append(d.part.Change, name)
 	}
 	for i, k := range d.env.scope.Events {
 		if k.Schema.Name != name {
@@ -211,7 +214,7 @@ func (d *describer) ident(name string, window *Period) {
 		}
 		d.part.Nested = d.part.Nested || d.loops > 0
 		d.part.History = append(d.part.History, History{Kind: i, Window: window})
-		if k.Retention != nil {
+		if k.Retention != nil && window == nil { // a window is never longer
 			d.tick(Tick{Sort: TickRetention, Kind: i, Period: k.Retention})
 		}
 	}
@@ -219,13 +222,23 @@ func (d *describer) ident(name string, window *Period) {
 
 func (d *describer) selection(e ast.Expr) {
 	of := e.AsSelect().Operand()
-	if of.Kind() == ast.IdentKind {
-		s, name := &d.env.scope, of.AsIdent()
-		if s.Change != nil && (name == front.Before || name == front.After) || s.Event != nil && name == front.EventVariable {
-			d.part.Change = append(d.part.Change, name+"."+e.AsSelect().FieldName())
-		}
+	if of.Kind() == ast.IdentKind && d.isChange(of.AsIdent()) {
+		d.part.Nodes++
+		d.part.Change = append(d.part.Change, of.AsIdent()+"."+e.AsSelect().FieldName())
+		return
 	}
 	d.walk(of, nil)
+}
+
+// isChange tells whether name is that of what a trigger fires on.
+func (d *describer) isChange(name string) bool {
+	switch name {
+	case front.Before, front.After:
+		return d.env.scope.Change != nil
+	case front.EventVariable:
+		return d.env.scope.Event != nil
+	}
+	return false
 }
 
 func (d *describer) call(e ast.Expr, window *Period) {
@@ -235,7 +248,7 @@ func (d *describer) call(e ast.Expr, window *Period) {
 	switch {
 	case name == "ago" || name == "ahead":
 		if p, ok := d.compiler.period(args[0], name); ok && d.units == 0 {
-			d.tick(Tick{Sort: TickShift, Kind: -1, Period: &p})
+			d.tick(Tick{Sort: TickShift, Kind: -1, Period: &p, Unit: name})
 		}
 		d.part.Nodes++
 		return

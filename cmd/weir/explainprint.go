@@ -1,0 +1,167 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/weirstream/weir/operators/explain"
+)
+
+// printPlan prints a plan for people. What w fails with is left to who flushes it.
+func printPlan(w io.Writer, p *explain.Plan) {
+	fmt.Fprintf(w, "%s %s of %s\n", p.Kind, p.Name, p.Audience)
+	if p.On != "" {
+		fmt.Fprintf(w, "\nfires on\n  %s\n", p.On)
+	}
+	fmt.Fprint(w, "\ncondition\n")
+	if p.Condition == nil {
+		fmt.Fprint(w, "  none: it fires for everybody\n")
+	} else {
+		printPart(w, p.Condition, "  ")
+	}
+	printLines(w, "looked at again when one of these changes", touches(p))
+	printLines(w, "and, with no record, when", p.Clock)
+	var history []string
+	for _, h := range p.History {
+		needs, kept := "all that is kept", "for ever"
+		if h.Needs != "" {
+			needs = "the last " + h.Needs
+		}
+		if h.Kept != "" {
+			kept = "for " + h.Kept
+		}
+		history = append(history, fmt.Sprintf("%s: needs %s; kept %s", h.Event, needs, kept))
+	}
+	printLines(w, "history", history)
+	printCost(w, p)
+	printLines(w, "looked at after it", p.Dependants)
+}
+
+// touches lists what makes a segment be looked at again. A trigger is looked at when what it is on happens.
+func touches(p *explain.Plan) []string {
+	if p.Kind != "segment" {
+		return nil
+	}
+	out := []string{"whether the row of " + p.Audience + " is there"}
+	out = append(out, p.Reads.Fields...)
+	for _, e := range p.Reads.Events {
+		out = append(out, "events "+e)
+	}
+	for _, s := range p.Reads.Segments {
+		out = append(out, "segment "+s)
+	}
+	return out
+}
+
+func printLines(w io.Writer, title string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%s\n", title)
+	for _, l := range lines {
+		fmt.Fprintf(w, "  %s\n", l)
+	}
+}
+
+func printPart(w io.Writer, p *explain.Part, indent string) {
+	if p.Op != "" {
+		fmt.Fprintf(w, "%s%s\n", indent, p.Op)
+		for _, below := range p.Parts {
+			printPart(w, below, indent+"  ")
+		}
+		return
+	}
+	fmt.Fprintf(w, "%s%s\n%s    %s", indent, oneLine(p.Source), indent, p.Method)
+	if len(p.Functions) > 0 {
+		fmt.Fprintf(w, " (%s)", strings.Join(p.Functions, ", "))
+	}
+	var reads []string
+	if r := p.Reads; r != nil {
+		reads = append(append(reads, r.Fields...), r.Change...)
+		reads = append(reads, r.Events...)
+		for _, s := range r.Segments {
+			reads = append(reads, "segment "+s)
+		}
+		if r.Clock {
+			reads = append(reads, "the clock")
+		}
+	}
+	if len(reads) > 0 {
+		fmt.Fprintf(w, ": %s", strings.Join(reads, ", "))
+	}
+	fmt.Fprintln(w)
+}
+
+// oneLine puts a source text on one line.
+func oneLine(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return strings.Join(lines, " ")
+}
+
+func printCost(w io.Writer, p *explain.Plan) {
+	if p.Condition == nil {
+		return
+	}
+	fmt.Fprint(w, "\ncost of looking at it, at most (measured here, on made-up data)\n")
+	for _, m := range p.Cost.Measured {
+		took := time.Duration(m.Nanoseconds)
+		switch {
+		case len(p.Reads.Events) == 0:
+			fmt.Fprintf(w, "  %v\n", took)
+		case m.Events == 0:
+			fmt.Fprintf(w, "  %v for a subject without events\n", took)
+		default:
+			fmt.Fprintf(w, "  %v with %d events of each kind\n", took, m.Events)
+		}
+	}
+}
+
+// printWhy prints for people why a subject is in a segment or not.
+func printWhy(w io.Writer, y *explain.Why) {
+	who := y.Audience + " " + y.ID
+	stay := ""
+	if y.Spell > 0 {
+		stay = fmt.Sprintf(" (stay %d)", y.Spell)
+	}
+	switch {
+	case y.Member:
+		fmt.Fprintf(w, "%s is in %s at %s, since %s%s\n", who, y.Segment, y.At, y.Since, stay)
+	case !y.Exists:
+		fmt.Fprintf(w, "%s is not in %s at %s: it has no row, and only rows that exist are members\n", who, y.Segment, y.At)
+		return
+	case y.Spell > 0:
+		fmt.Fprintf(w, "%s is not in %s at %s; it was before%s\n", who, y.Segment, y.At, stay)
+	default:
+		fmt.Fprintf(w, "%s is not in %s at %s, and never was\n", who, y.Segment, y.At)
+	}
+	if y.Until != "" {
+		fmt.Fprintf(w, "if nothing else happens, not before %s may that change\n", y.Until)
+	} else {
+		fmt.Fprintln(w, "time alone will not change that")
+	}
+	fmt.Fprintln(w)
+	printVerdict(w, y.Condition, "")
+}
+
+func printVerdict(w io.Writer, v *explain.Verdict, indent string) {
+	what := v.Op
+	if what == "" {
+		what = oneLine(v.Source)
+	}
+	fmt.Fprintf(w, "%-5s  %s%s", v.Result, indent, what)
+	if v.Until != "" {
+		fmt.Fprintf(w, "  [until %s]", v.Until)
+	}
+	fmt.Fprintln(w)
+	for _, value := range v.Values {
+		fmt.Fprintf(w, "       %s    %s: %s\n", indent, value.Name, value.Value)
+	}
+	for _, below := range v.Parts {
+		printVerdict(w, below, indent+"  ")
+	}
+}
