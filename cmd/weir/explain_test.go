@@ -30,6 +30,7 @@ func TestExplainPrints(t *testing.T) {
 		{"explain", "university-mail", "--catalog", "demo"},
 		{"explain", "became-opportunity", "--catalog", "demo"},
 		{"explain", "became-vip", "--catalog", "demo"},
+		{"explain", "form-but-no-purchase", "--catalog", "demo"},
 		why("looks-at-prices", "c-1", "2026-03-01T10:00:03Z"),
 		why("looks-at-prices", "c-1", "2026-03-01T10:00:05Z"),
 		why("looks-at-prices", "c-1", "2026-03-01T10:00:20Z"),

@@ -12,14 +12,20 @@ import (
 // printPlan prints a plan for people. What w fails with is left to who flushes it.
 func printPlan(w io.Writer, p *explain.Plan) {
 	fmt.Fprintf(w, "%s %s of %s\n", p.Kind, p.Name, p.Audience)
+	for _, r := range p.Rules {
+		fmt.Fprintf(w, "  %s\n", r)
+	}
 	if p.On != "" {
 		fmt.Fprintf(w, "\nfires on\n  %s\n", p.On)
 	}
 	fmt.Fprint(w, "\ncondition\n")
-	if p.Condition == nil {
-		fmt.Fprint(w, "  none: it fires for everybody\n")
-	} else {
+	switch {
+	case p.Condition != nil:
 		printPart(w, p.Condition, "  ")
+	case p.Kind == "trigger":
+		fmt.Fprint(w, "  none: it fires for everybody\n")
+	default:
+		fmt.Fprint(w, "  none\n")
 	}
 	printLines(w, "looked at again when one of these changes", touches(p))
 	printLines(w, "and, with no record, when", p.Clock)
@@ -41,7 +47,7 @@ func printPlan(w io.Writer, p *explain.Plan) {
 
 // touches lists what makes a segment be looked at again. A trigger is looked at when what it is on happens.
 func touches(p *explain.Plan) []string {
-	if p.Kind != "segment" {
+	if p.Kind != "segment" || p.Once {
 		return nil
 	}
 	out := []string{"whether the row of " + p.Audience + " is there"}
@@ -144,8 +150,13 @@ func printWhy(w io.Writer, y *explain.Why) {
 	} else {
 		fmt.Fprintln(w, "time alone will not change that")
 	}
-	fmt.Fprintln(w)
-	printVerdict(w, y.Condition, "")
+	for _, r := range y.Rules {
+		fmt.Fprintln(w, r)
+	}
+	if y.Condition != nil {
+		fmt.Fprintln(w)
+		printVerdict(w, y.Condition, "")
+	}
 }
 
 func printVerdict(w io.Writer, v *explain.Verdict, indent string) {

@@ -65,7 +65,8 @@ func golden(t *testing.T, file string, got []byte) {
 // TestPlans compares the plans of all segments and triggers of testdata/catalog.yaml with testdata/plans.json.
 func TestPlans(t *testing.T) {
 	var b bytes.Buffer
-	for _, name := range []string{"nd", "segment/engaged", "every-method", "moved", "trigger/large", "left"} {
+	for _, name := range []string{"nd", "segment/engaged", "every-method", "moved", "trigger/large", "left", "board",
+		"frozen", "daily", "birthday", "absent"} {
 		asJSON(t, &b, plan(t, name))
 	}
 	golden(t, "testdata/plans.json", b.Bytes())
@@ -127,6 +128,9 @@ func TestWhy(t *testing.T) {
 	var b bytes.Buffer
 	asJSON(t, &b, explain.WhyOf(c.Segment("engaged"), s, at))
 	asJSON(t, &b, explain.WhyOf(c.Segment("every-method"), s, at))
+	for _, name := range []string{"board", "frozen", "daily"} {
+		asJSON(t, &b, explain.WhyOf(c.Segment(name), s, at))
+	}
 	s.Row = nil
 	settle.TouchAll()
 	settle.Settle(s, at, nil)

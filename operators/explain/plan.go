@@ -17,7 +17,9 @@ type Plan struct {
 	Name       string    `json:"name"`
 	Audience   string    `json:"audience"`
 	On         string    `json:"on,omitempty"`        // of a trigger: what it fires on
-	Condition  *Part     `json:"condition,omitempty"` // nil: a trigger without when
+	Rules      []string  `json:"rules,omitempty"`     // what else the definition says of members or firings
+	Once       bool      `json:"once,omitempty"`      // a frozen segment: its condition is looked at once
+	Condition  *Part     `json:"condition,omitempty"` // nil: a trigger without when, a static segment
 	Reads      Reads     `json:"reads"`
 	Clock      []string  `json:"clock,omitempty"` // of a segment: the instants at which it may change without a record
 	History    []History `json:"history,omitempty"`
@@ -103,8 +105,11 @@ func Of(c *catalog.Catalog, name string) (*Plan, error) {
 }
 
 func ofSegment(s *catalog.Segment) *Plan {
-	p := &Plan{Kind: "segment", Name: s.Name, scope: scope{s.Audience}, where: s.Where}
+	p := &Plan{Kind: "segment", Name: s.Name, Rules: segmentRules(s), scope: scope{s.Audience}, where: s.Where}
 	p.describe()
+	if s.Freeze != nil {
+		p.Once, p.Clock = true, nil
+	}
 	for _, i := range s.Audience.Dependants(s.Index) {
 		p.Dependants = append(p.Dependants, "segment "+s.Audience.Segments[i].Name)
 	}
@@ -119,39 +124,18 @@ func ofSegment(s *catalog.Segment) *Plan {
 func ofTrigger(t *catalog.Trigger) *Plan {
 	p := &Plan{Kind: "trigger", Name: t.Name, On: on(t), scope: scope{t.Audience}, where: t.When, trigger: t}
 	p.describe()
-	p.Clock = nil // time alone fires nothing
+	p.Clock = nil // what it waits for is what it fires on
+	if t.Limit != nil {
+		most := count(t.Limit.Count, "firing")
+		p.Rules = append(p.Rules, fmt.Sprintf("at most %s for a subject in any %s", most, t.Limit.Per))
+	}
+	if t.Absence != nil {
+		p.History = append(p.History, historyOf(t.Absence.After.Event, &t.Absence.Within))
+		if t.Absence.Of.Event != t.Absence.After.Event {
+			p.History = append(p.History, historyOf(t.Absence.Of.Event, &t.Absence.Within))
+		}
+	}
 	return p
-}
-
-// on says what a trigger fires on.
-func on(t *catalog.Trigger) string {
-	var actions []string
-	for _, a := range []struct {
-		action catalog.Action
-		name   string
-	}{
-		{catalog.Create, "create"}, {catalog.Update, "update"}, {catalog.Delete, "delete"},
-		{catalog.Enter, "enter"}, {catalog.Leave, "leave"},
-	} {
-		if t.Actions&a.action != 0 {
-			actions = append(actions, a.name)
-		}
-	}
-	switch {
-	case t.Event != nil:
-		return "event " + t.Event.Name
-	case t.Segment != nil:
-		return strings.Join(actions, ", ") + " of segment " + t.Segment.Name
-	}
-	text := strings.Join(actions, ", ") + " of table " + t.Table.Name
-	if len(t.Fields) > 0 {
-		names := make([]string, len(t.Fields))
-		for i, f := range t.Fields {
-			names[i] = t.Table.Schema.Fields[f].Name
-		}
-		text += "; an update only if one of these changed: " + strings.Join(names, ", ")
-	}
-	return text
 }
 
 // describe fills in what follows from the condition.
@@ -166,16 +150,19 @@ func (p *Plan) describe() {
 	p.Clock = p.scope.clock(root)
 	p.Cost.Nodes = root.Nodes
 	for _, h := range root.History {
-		kind := p.scope.audience.Events[h.Kind]
-		history := History{Event: kind.Name}
-		if h.Window != nil {
-			history.Needs = h.Window.String()
-		}
-		if kind.Retention != nil {
-			history.Kept = kind.Retention.String()
-		}
-		p.History = append(p.History, history)
+		p.History = append(p.History, historyOf(p.scope.audience.Events[h.Kind], h.Window))
 	}
+}
+
+func historyOf(kind *catalog.Event, window *expr.Period) History {
+	h := History{Event: kind.Name}
+	if window != nil {
+		h.Needs = window.String()
+	}
+	if kind.Retention != nil {
+		h.Kept = kind.Retention.String()
+	}
+	return h
 }
 
 func (s scope) part(e *expr.Part) *Part {

@@ -21,9 +21,11 @@ type Why struct {
 	Member   bool   `json:"member"`
 	Since    string `json:"since,omitempty"` // of a member: start of the stay
 	Spell    uint32 `json:"spell,omitempty"` // number of the stay, also of the last one
+	// Rules is what else but the condition decides: lists, commands, the freezing.
+	Rules []string `json:"rules,omitempty"`
 	// Until is the first instant at which the result may be another if nothing else happens; empty: never.
 	Until     string   `json:"until,omitempty"`
-	Condition *Verdict `json:"condition,omitempty"` // nil without a row
+	Condition *Verdict `json:"condition,omitempty"` // nil without a row and of a static segment
 }
 
 // Verdict is what a part of a condition is, for one subject at one instant.
@@ -60,6 +62,10 @@ func WhyOf(s *catalog.Segment, subject *state.Subject, at row.Instant) *Why {
 		}
 	}
 	if !w.Exists {
+		return w
+	}
+	w.Rules = membershipRules(s, members[s.ID], subject.ID, at)
+	if s.Where == nil {
 		return w
 	}
 	in := &expr.Input{Now: at, Subject: subject.Row, Events: subject.Events,
@@ -108,10 +114,11 @@ func (s scope) values(p *expr.Part, in *expr.Input) []Value {
 		}
 		out = append(out, Value{table.Name + "." + f.Name, emit.AppendValue(nil, f.Type, value)})
 	}
-	for _, h := range p.History {
+	for i := range p.History {
+		h := &p.History[i]
 		name, count := s.audience.Events[h.Kind].Name, 0
-		for i := range in.Events[h.Kind] {
-			if h.Window == nil || within(&in.Events[h.Kind][i], *h.Window, in.Now) {
+		for j := range in.Events[h.Kind] {
+			if h.Holds(&in.Events[h.Kind][j], in.Now) {
 				count++
 			}
 		}
@@ -125,9 +132,4 @@ func (s scope) values(p *expr.Part, in *expr.Input) []Value {
 		out = append(out, Value{"in segment " + s.audience.Segments[i].Name, fmt.Append(nil, member)})
 	}
 	return out
-}
-
-// within tells whether an event lies in the window that reaches back from now by a period.
-func within(e *row.Event, window expr.Period, now row.Instant) bool {
-	return row.CompareTimes(e.Time, window.Before(now)) > 0 && row.CompareTimes(e.Time, row.OfTime(now.Time())) <= 0
 }

@@ -2,6 +2,7 @@ package expr
 
 import (
 	"slices"
+	"time"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
@@ -49,6 +50,23 @@ const (
 type History struct {
 	Kind   int     // index into Scope.Events
 	Window *Period // the longest window that it is asked for in; nil: without a window, so all that is kept
+
+	retention *Period
+	zone      *time.Location
+}
+
+// Holds tells whether an event of the kind is within the history at an instant.
+func (h *History) Holds(e *row.Event, now row.Instant) bool {
+	if h.retention != nil {
+		if still, _ := newerThan(now, *h.retention, nil, e.Time); !still {
+			return false
+		}
+	}
+	if h.Window == nil {
+		return true
+	}
+	in, _ := inWindow(now, &stage{period: *h.Window, zone: h.zone}, e.Time)
+	return in == True
 }
 
 // Tick is a sort of instants at which a condition may change without a record.
@@ -57,7 +75,7 @@ type Tick struct {
 	Kind   int     // of Window and Retention: index into Scope.Events; otherwise -1
 	Period *Period // of Window, Retention and Shift
 	Unit   string  // of Calendar and Shift: the function, such as "getMonth" or "ago"
-	Zone   string  // of Calendar: the time zone, if it is a literal
+	Zone   string  // of Calendar: the time zone, if it is a literal or the segment's; otherwise empty
 }
 
 // TickSort is a sort of ticks.
@@ -213,7 +231,8 @@ func (d *describer) ident(name string, window *Period) {
 			continue
 		}
 		d.part.Nested = d.part.Nested || d.loops > 0
-		d.part.History = append(d.part.History, History{Kind: i, Window: window})
+		d.part.History = append(d.part.History, History{Kind: i, Window: window, retention: k.Retention,
+			zone: d.env.scope.Zone})
 		if k.Retention != nil && window == nil { // a window is never longer
 			d.tick(Tick{Sort: TickRetention, Kind: i, Period: k.Retention})
 		}
@@ -263,8 +282,11 @@ func (d *describer) call(e ast.Expr, window *Period) {
 		return
 	case unit && d.moves(args[0]):
 		t := Tick{Sort: TickCalendar, Kind: -1, Unit: name}
-		if len(args) > 1 {
+		switch loc := d.env.scope.Zone; {
+		case len(args) > 1:
 			t.Zone, _ = front.Literal(args[1])
+		case loc != nil:
+			t.Zone = loc.String()
 		}
 		d.tick(t)
 		d.units++
