@@ -31,7 +31,7 @@ race: ## run the same tests, the long ones shorter, under the race detector
 
 lint: ## check style, import arrows and common faults (installs golangci-lint if it is missing)
 	@test -x $(LINT) || GOFLAGS= $(GO) install $(LINT_PKG)
-	$(LINT) run ./...
+	$(LINT) run --allow-parallel-runners ./...
 
 fuzz: ## run every fuzz target for FUZZTIME (10s) each
 	@set -euo pipefail; $(GO) list ./... | while read -r pkg; do \
