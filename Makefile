@@ -9,7 +9,7 @@ FUZZTIME  ?= 10s
 KAFKA_PORT ?= 19092
 BENCH     ?= .
 
-.PHONY: help build demo demo-check test race lint fuzz kafka-test cdc system bench check-all
+.PHONY: help build demo demo-check test unit race lint fuzz kafka-test cdc system bench check-all
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,10 +23,14 @@ demo: ## run broker, data, catalog and engine in one process, until Ctrl-C
 demo-check: ## run the demo for 8 seconds: it must end by itself, with something to show
 	$(GO) run ./cmd/weir demo --for 8s
 
-test: ## run all tests that need nothing but Go
+test: ## run all tests: the units, and on a real Kafka, fetched by Maven, the Kafka suite and workers under kill -9
+	@$(MAKE) --no-print-directory unit kafka-test
+	@WEIR_SYSTEM_RECORDS=$${WEIR_SYSTEM_RECORDS:-100000} $(MAKE) --no-print-directory system
+
+unit: ## run the tests that need nothing but Go
 	$(GO) test ./...
 
-race: ## run the same tests, the long ones shorter, under the race detector
+race: ## run the unit tests, the long ones shorter, under the race detector
 	$(GO) test -race -short ./...
 
 lint: ## check style, import arrows and common faults (installs golangci-lint if it is missing)
