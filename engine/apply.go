@@ -47,13 +47,12 @@ func (t *Task) take(o *Origin) bool {
 	s := state.Source{Topic: o.TopicID, Name: o.Topic, Partition: o.Partition}
 	at := o.Offset<<16 | int64(o.Index)
 	m := t.sources[s]
-	t.topicOf(s.Name, m)
-	switch {
-	case m == nil:
-		m = &mark{}
+	if m == nil {
+		m = &mark{offset: -1, topic: t.config.Counts.Topic(s.Name)}
 		t.sources[s] = m
-		t.topicOf(s.Name, m)
-	case at <= m.offset:
+	}
+	t.topic = m.topic
+	if at <= m.offset {
 		return false
 	}
 	m.offset = at
@@ -63,18 +62,6 @@ func (t *Task) take(o *Origin) bool {
 	}
 	t.epoch.began = true
 	return true
-}
-
-// topicOf makes the counts of the source topic those of the change at hand; m, if not nil, remembers them.
-func (t *Task) topicOf(name string, m *mark) {
-	if m != nil && m.topic != nil {
-		t.topic = m.topic
-		return
-	}
-	t.topic = t.config.Counts.Topic(name)
-	if m != nil {
-		m.topic = t.topic
-	}
 }
 
 func (t *Task) applyRow(c *Change, now row.Instant) error {
@@ -90,11 +77,9 @@ func (t *Task) applyRow(c *Change, now row.Instant) error {
 		return err
 	}
 	s := e.subject
-	if s.Known {
-		if c.Version.Against(s.Version) != row.Newer {
-			t.topic.Stale.Add(1)
-			return nil
-		}
+	if s.Known && c.Version.Against(s.Version) != row.Newer {
+		t.topic.Stale.Add(1)
+		return nil
 	}
 	before, after := s.Row, c.Row
 	if c.Kind == Delete {

@@ -83,10 +83,8 @@ func (w *Worker) read(ctx context.Context, p int32, from int64) error {
 	var total int64
 	err := w.changelog.Restore(ctx, p, from, func(facts []state.Fact, next int64) error {
 		b := w.store.NewBatch()
-		for _, f := range facts {
-			if err := b.Put(p, f); err != nil {
-				return &stateError{err}
-			}
+		if err := b.PutAll(p, facts); err != nil {
+			return &stateError{err}
 		}
 		if err := b.SetPosition(p, state.Position{Next: next, Applied: w.config.Now()}); err != nil {
 			return &stateError{err}

@@ -147,10 +147,8 @@ func (r *Replay) Flush() error {
 		}
 	}
 	b := r.store.NewBatch()
-	for _, f := range part.Facts {
-		if err := b.Put(0, f); err != nil {
-			return err
-		}
+	if err := b.PutAll(0, part.Facts); err != nil {
+		return err
 	}
 	if err := b.Commit(); err != nil {
 		return err

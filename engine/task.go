@@ -153,7 +153,7 @@ func (t *Task) resetSources() error {
 	}
 	t.sources = make(map[state.Source]*mark, len(held))
 	for s, offset := range held {
-		t.sources[s] = &mark{offset: offset}
+		t.sources[s] = &mark{offset: offset, topic: t.config.Counts.Topic(s.Name)}
 	}
 	return nil
 }
@@ -177,9 +177,6 @@ func (t *Task) Bytes() int { return t.epoch.bytes }
 
 // Clock returns the highest instant that the task has worked at.
 func (t *Task) Clock() row.Instant { return t.fact.Clock }
-
-// Partition returns the task's partition.
-func (t *Task) Partition() int32 { return t.partition }
 
 // tick moves the clock to now; it never goes back.
 func (t *Task) tick(now row.Instant) row.Instant {

@@ -314,10 +314,8 @@ func (w *Worker) apply(parts []Part, outcome Outcome) error {
 	now := w.config.Now()
 	for i := range parts {
 		p := &parts[i]
-		for _, f := range p.Facts {
-			if err := b.Put(p.Partition, f); err != nil {
-				return err
-			}
+		if err := b.PutAll(p.Partition, p.Facts); err != nil {
+			return err
 		}
 		if next, ok := outcome.Changelog[p.Partition]; ok {
 			if err := b.SetPosition(p.Partition, state.Position{Next: next, Applied: now}); err != nil {

@@ -37,6 +37,16 @@ func (s *Store) NewBatch() *Batch {
 	return b
 }
 
+// PutAll applies facts in their order, as Put does each, up to the first that fails.
+func (b *Batch) PutAll(p int32, facts []Fact) error {
+	for _, f := range facts {
+		if err := b.Put(p, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Put applies a fact, and everything derived from it, to partition p. The same key may come several times; the
 // last one counts. Facts that are put again, in their order, change nothing in the end. The fact's bytes are not
 // kept. It fails on bytes that are no fact or of a format that this version does not know (ErrKey, ErrValue); the

@@ -36,32 +36,6 @@ type Tail struct {
 
 // OpenTail returns a reader of the topics from their start. The topics must exist.
 func OpenTail(cfg Config, isolation Isolation, topics ...string) (*Tail, error) {
-	return openTail(cfg, isolation, topics, kgo.ConsumeTopics(topics...),
-		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
-}
-
-// OpenTailAtEnd returns a reader of what is written to the topics from now on. The topics must exist.
-func OpenTailAtEnd(ctx context.Context, cfg Config, isolation Isolation, topics ...string) (*Tail, error) {
-	cfg, err := cfg.prepared()
-	if err != nil {
-		return nil, err
-	}
-	cl, err := cfg.newClient("admin")
-	if err != nil {
-		return nil, err
-	}
-	defer cl.Close()
-	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, topics...)
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot list the ends of topics to read: %w", err)
-	}
-	return openTail(cfg, isolation, topics, kgo.ConsumePartitions(ends.KOffsets()))
-}
-
-func openTail(cfg Config, isolation Isolation, topics []string, from ...kgo.Opt) (*Tail, error) {
 	cfg, err := cfg.prepared()
 	if err != nil {
 		return nil, err
@@ -70,8 +44,9 @@ func openTail(cfg Config, isolation Isolation, topics []string, from ...kgo.Opt)
 	if isolation == Committed {
 		level = kgo.ReadCommitted()
 	}
-	cl, err := cfg.newClient("tail", append(from, kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchIsolationLevel(level), kgo.KeepControlRecords())...)
+	cl, err := cfg.newClient("tail", kgo.ConsumeTopics(topics...),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(level), kgo.KeepControlRecords())
 	if err != nil {
 		return nil, err
 	}
