@@ -43,13 +43,21 @@ type InterruptedDecoder interface {
 // Output is one record for an output topic, in the subject's partition. Its Topic is without the application's prefix.
 type Output = emit.Record
 
+// Message is one record for the exchange topic: from one task to the task of another partition.
+type Message struct {
+	To    int32
+	Value []byte
+}
+
 // Part is what an epoch did in one partition.
 type Part struct {
 	Partition int32
 	Next      int64 // offset of the next record of the input topic; negative: none was read in this epoch
+	Exchange  int64 // offset of the next record of the exchange topic; negative: none was read in this epoch
 	Outputs   []Output
 	Born      []row.Instant // by output: when what caused it was: the source record's own time, or a timer's due instant
 	Facts     []state.Fact
+	Messages  []Message // for the exchange topic, in order
 }
 
 // Poll is what a session has at hand. Changes of assignment come before the records that follow from them.
@@ -57,6 +65,13 @@ type Poll struct {
 	Revoked  []int32  // partitions that are no longer this worker's, lost ones included
 	Assigned []int32  // partitions that are now; their records come after Resume
 	Records  []Record // of the input topic, in order in each partition
+	Exchange []Record // of the exchange topic, in order in each partition, committed ones only
+}
+
+// Resumption is where a restored task goes on.
+type Resumption struct {
+	Partition int32
+	Exchange  int64 // the offset in the exchange topic that comes next: the task's own state has it, not the group
 }
 
 // Session is a worker's membership in the group that shares the input topic's partitions, and its transactions.
@@ -66,7 +81,7 @@ type Session interface {
 	Poll(ctx context.Context, wait time.Duration, recordsMax int) (Poll, error)
 	// Resume lets the records of restored partitions come.
 	Resume(partitions []int32)
-	// Commit writes an epoch, all or nothing: outputs, facts to the changelog, input positions. It is fenced:
+	// Commit writes an epoch, all or nothing: outputs, facts to the changelog, messages, input positions. It is fenced:
 	// it can't succeed once one of the parts' partitions has another owner, also if no record was read. If it
 	// returns committed false without an error, nothing of the epoch happened, and the records come again.
 	// Changelog is, for each part with facts, the position after its last fact.

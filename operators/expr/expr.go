@@ -19,6 +19,7 @@ type Scope struct {
 	Change   *row.Schema           // in a trigger on a row: the schema of before and after; otherwise nil
 	Event    *row.Schema           // in a trigger on an event: the schema of event; otherwise nil
 	Links    map[string]row.Schema // names of links by which the audience reaches other tables: known, not yet evaluated
+	Tables   []*Table              // the tables that links lead to, the audience's own among them; none: there are no links
 	// Zone is where calendar units are meant: months and years of periods, and accessors such as getMonth() without a
 	// zone of their own. nil: UTC. Retentions are in UTC always.
 	Zone *time.Location
@@ -28,6 +29,37 @@ type Scope struct {
 type EventKind struct {
 	Schema    *row.Schema
 	Retention *Period // events with time <= now - Retention are gone; nil: kept for ever
+}
+
+// Table is a table whose rows a condition can reach by links, or whose rows lead to others.
+type Table struct {
+	Schema *row.Schema
+	Links  []*Link // by which its rows lead to others, in the order of their names
+}
+
+// Link is a way from the rows of one table to those of another, followed in one direction.
+type Link struct {
+	Name string // of the link, seen from the table that it leads from
+	To   *Table // where it leads
+	// Many: the rows of To that name this one, a list in the order of their keys. Otherwise the one row that this one
+	// names, or null.
+	Many  bool
+	Field int // Many: the field of the rows of To that names this one; otherwise the field of this row that names the other
+	ID    int // the caller's own: to find the link again in Rows
+}
+
+// Rows finds linked rows while a condition is evaluated. The rows are only read.
+type Rows interface {
+	// One returns the row to which l, a link that is not Many, leads from the row of its table; nil: there is none.
+	One(l *Link, from row.Row) row.Row
+	// Many returns the rows to which l, a link that is Many, leads from the row of its table, in the order of their keys.
+	Many(l *Link, from row.Row) []row.Row
+}
+
+// Path is a chain of links from the audience's row, and what is read of the rows to which it leads.
+type Path struct {
+	Links  []*Link // at least one
+	Fields []int   // that are read there, ascending: all if a row is used as a value, none if it is only counted or compared with null
 }
 
 // Problem is one fault of an expression, at a place within its source text.
@@ -53,6 +85,7 @@ type Input struct {
 	Subject       row.Row                                      // the audience row; nil: none, its fields are errors
 	Events        [][]row.Event                                // by Scope.Events; each list ordered by time, then arrival
 	Segment       func(i int) (member bool, until row.Instant) // of Scope.Segments[i], and how long it holds at least
+	Linked        Rows                                         // Scope.Tables; nil only where no condition names a link
 	Before, After row.Row                                      // Scope.Change: nil is null
 	Event         *row.Event                                   // Scope.Event
 }
@@ -60,8 +93,9 @@ type Input struct {
 // Reads is what a program depends on: if none of it changes and the instant that Eval returned has not come,
 // the result is the same.
 type Reads struct {
-	Fields   []int // of the audience row
-	Events   []int // indexes into Scope.Events
-	Segments []int // indexes into Scope.Segments
-	Clock    bool  // depends on now
+	Fields   []int  // of the audience row, those that its links are found by among them
+	Paths    []Path // from the audience row by links; where one goes on, what it passes through is a path of its own
+	Events   []int  // indexes into Scope.Events
+	Segments []int  // indexes into Scope.Segments
+	Clock    bool   // depends on now
 }
