@@ -104,7 +104,8 @@ func (t *Task) applyRow(c *Change, now row.Instant) error {
 		Table: c.Table, Key: c.Key}
 	t.settleAnd(e, now, cause, func(in *expr.Input, out []trigger.Firing) []trigger.Firing {
 		t.watched(e, trigger.AwaitDates(g.audience, s, before, now))
-		return trigger.Row(g.audience, c.Table, before, after, c.Snapshot, in, out)
+		return trigger.Row(g.audience.TriggersOnTable(c.Table),
+			&trigger.Change{Before: before, After: after, Snapshot: c.Snapshot}, in, out)
 	})
 	return nil
 }

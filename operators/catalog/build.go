@@ -15,9 +15,10 @@ type audienceDraft struct {
 	audience *Audience
 	segments []*segmentDraft // by name, later in order of evaluation
 	links    map[string]row.Schema
+	tables   []*expr.Table
 	plain    *expr.Env            // of segments without a zone and of triggers on segments
 	zoned    map[string]*expr.Env // of segments with one, by its name
-	onRow    *expr.Env            // of triggers on rows
+	onRow    map[string]*expr.Env // of triggers on rows, by table
 	onEvent  map[string]*expr.Env // of triggers on events, by kind
 }
 
@@ -27,10 +28,12 @@ func (b *builder) build() *Catalog {
 	b.dropUnnamed()
 	b.checkSources()
 	b.resolveLinks()
+	b.linkTables()
 	b.resolveEvents()
 	b.checkSegmentIDs()
 	audiences := b.audiences()
 	c := &Catalog{Revision: 1}
+	c.ways = b.ways
 	for _, t := range b.tables {
 		c.Tables = append(c.Tables, t.table)
 		if a, ok := audiences[t.name]; ok {
@@ -68,7 +71,7 @@ func (b *builder) audiences() map[string]*audienceDraft {
 			continue
 		}
 		a := &audienceDraft{draft: t, audience: &Audience{Table: t.table}, links: map[string]row.Schema{},
-			onEvent: map[string]*expr.Env{}}
+			tables: b.linked, onRow: map[string]*expr.Env{}, onEvent: map[string]*expr.Env{}}
 		for _, e := range b.events {
 			if e.event.names(t.name) {
 				a.audience.Events = append(a.audience.Events, e.event)
@@ -95,7 +98,7 @@ func (b *builder) audiences() map[string]*audienceDraft {
 
 // scope returns what conditions of an audience can name. Segments are in their present order.
 func (a *audienceDraft) scope() expr.Scope {
-	s := expr.Scope{Audience: a.draft.table.Schema, Links: a.links}
+	s := expr.Scope{Audience: a.draft.table.Schema, Links: a.links, Tables: a.tables}
 	for _, e := range a.audience.Events {
 		s.Events = append(s.Events, expr.EventKind{Schema: e.Schema, Retention: e.Retention})
 	}
@@ -252,18 +255,23 @@ func (b *builder) compileTrigger(t *triggerDraft, a *audienceDraft) {
 	env := a.plain
 	switch {
 	case t.trigger.Table != nil:
-		if a.onRow == nil {
-			s := a.scope()
-			s.Change = t.trigger.Table.Schema
-			a.onRow = b.env(a, s)
-		}
-		env = a.onRow
+		env = b.rowEnv(a, t.trigger.Table)
 	case t.trigger.Event != nil:
 		env = b.eventEnv(a, t.trigger.Event)
 	case t.trigger.Absence != nil:
 		env = b.eventEnv(a, t.trigger.Absence.After.Event)
 	}
 	t.trigger.When = b.compile(env, t.when, "trigger "+t.name)
+}
+
+// rowEnv returns the scope of conditions in which before and after are rows of a table; nil after a fault.
+func (b *builder) rowEnv(a *audienceDraft, t *Table) *expr.Env {
+	if a.onRow[t.Name] == nil {
+		s := a.scope()
+		s.Change = t.Schema
+		a.onRow[t.Name] = b.env(a, s)
+	}
+	return a.onRow[t.Name]
 }
 
 // eventEnv returns the scope of conditions in which event is of the kind e; nil after a fault.

@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/weirstream/weir/operators/expr"
 )
 
 // builder gathers the definitions of all files and everything that is wrong with them.
@@ -15,6 +17,8 @@ type builder struct {
 	segments []*segmentDraft
 	triggers []*triggerDraft
 	open     openers
+	linked   []*expr.Table // the tables as conditions see them; none if there are no links
+	ways     []way
 	doubtful map[string]bool // names that a reported fault made unusable: what depends on them is not reported again
 }
 

@@ -17,6 +17,7 @@ type Catalog struct {
 	Revision  int64  // 1 for the first; grows with each change of the definitions
 	Hash      uint64 // of the definitions' meaning: the same for the same definitions in whatever files and order
 	lookup
+	network
 }
 
 // Audience is a table whose rows are subjects, with all that hangs on them.
@@ -25,6 +26,7 @@ type Audience struct {
 	Events   []*Event   // the kinds that name subjects of this audience; expr.Input.Events is in this order
 	Segments []*Segment // of this audience, in order of evaluation
 	Triggers []*Trigger // of this audience, by name
+	root     *Place
 	reading
 }
 
@@ -50,7 +52,7 @@ type Table struct {
 	Source   Source
 	Schema   *row.Schema // fields by name: positions do not depend on the order in the file
 	Paths    [][]string  // by field: where its value stands in the record or row; the field's own name by default
-	Links    []Link
+	Links    []*Link     // by name
 }
 
 // Link is a many-to-one link from a table's field to another table's key.
@@ -59,6 +61,10 @@ type Link struct {
 	Table   string // the table that it points to
 	Field   string // the field of this table that holds the other's key
 	Reverse string // the name of the list of rows, seen from the other table; may be empty
+
+	From, Target *Table // this table and the other
+	KeyField     int    // position of Field in the schema of From
+	Index        uint64 // FNV-1a of From's name and Name: by it the rows are found that name a row of Target
 }
 
 // Event is a kind of engagement event.
@@ -124,7 +130,8 @@ type Trigger struct {
 	ID       uint64 // FNV-1a of the name: what the store keeps a limit's firings by
 	WaitID   uint64 // on a date or an absence: of the name and of what is waited for
 	Audience *Audience
-	Table    *Table        // on a row: the table; today always the audience's own
+	Table    *Table        // on a row: the table
+	Via      []*Link       // on a row of another table: the way from it to the subject, link after link
 	Event    *Event        // on an event
 	Segment  *Segment      // on a segment
 	Date     *Date         // on a date

@@ -89,6 +89,9 @@ func (t *Trigger) write(w io.Writer) {
 		for _, f := range t.Fields {
 			fmt.Fprintf(w, " field %q", t.Table.Schema.Fields[f].Name)
 		}
+		for _, l := range t.Via {
+			fmt.Fprintf(w, " via %q", l.Name)
+		}
 	case t.Event != nil:
 		fmt.Fprintf(w, " event %q", t.Event.Name)
 	case t.Segment != nil:

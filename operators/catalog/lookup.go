@@ -58,6 +58,7 @@ func (c *Catalog) Index() {
 		c.layouts[a.Table.Name] = a.layout()
 		a.index()
 	}
+	c.indexLinks()
 	for topic := range topics {
 		c.topics = append(c.topics, topic)
 	}
@@ -98,6 +99,7 @@ func (a *Audience) index() {
 	}
 	for _, t := range a.Triggers {
 		switch {
+		case t.Table != nil && len(t.Via) > 0: // network has it
 		case t.Table != nil:
 			a.onTable[t.Table.Name] = append(a.onTable[t.Table.Name], t)
 		case t.Event != nil:
@@ -154,7 +156,7 @@ func (a *Audience) SegmentByID(id uint64) (s *Segment, ok bool) {
 	return s, ok
 }
 
-// TriggersOnTable returns the triggers on rows of a table, by name.
+// TriggersOnTable returns the triggers on the subject's own row, of the audience's table, by name.
 func (a *Audience) TriggersOnTable(table string) []*Trigger { return a.onTable[table] }
 
 // TriggersOnEvent returns the triggers on events of the kind at a position of Audience.Events, by name.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/weirstream/weir/operators/expr"
 	"github.com/weirstream/weir/state/row"
 )
 
@@ -130,9 +131,9 @@ func (b *builder) resolveLinks() {
 	for _, t := range b.tables {
 		for i := range t.links {
 			b.resolveLink(t, &t.links[i], reverse)
-			t.table.Links = append(t.table.Links, t.links[i].Link)
+			t.table.Links = append(t.table.Links, &t.links[i].Link)
 		}
-		slices.SortFunc(t.table.Links, func(a, b Link) int { return strings.Compare(a.Name, b.Name) })
+		slices.SortFunc(t.table.Links, func(a, b *Link) int { return strings.Compare(a.Name, b.Name) })
 	}
 }
 
@@ -147,6 +148,8 @@ func (b *builder) resolveLink(t *tableDraft, l *linkDraft, reverse map[string]pl
 	if l.target == nil {
 		return
 	}
+	l.From, l.Target, l.Index = t.table, l.target.table, definitionID(t.name+"."+l.Name)
+	l.KeyField, _ = t.table.Schema.Field(l.Field)
 	if ok && !b.doubtful[f.Name] && l.target.table.Key != "" && !b.doubtful[l.target.table.Key] &&
 		f.Type.String() != l.target.keyType.String() {
 		b.fault(l.fieldAt, fmt.Sprintf("%s: field %s has the type %s, the key of table %s is of type %s",
@@ -187,4 +190,36 @@ func (b *builder) linksOf(t *tableDraft) map[string]*tableDraft {
 		}
 	}
 	return out
+}
+
+// linkTables makes the tables as conditions see them: each with the links of its own and those that lead back.
+func (b *builder) linkTables() {
+	tables := map[*tableDraft]*expr.Table{}
+	for _, t := range b.tables {
+		tables[t] = &expr.Table{Schema: t.table.Schema}
+	}
+	add := func(from, to *tableDraft, name string, l *Link, many bool) {
+		tables[from].Links = append(tables[from].Links,
+			&expr.Link{Name: name, To: tables[to], Many: many, Field: l.KeyField, ID: len(b.ways)})
+		b.ways = append(b.ways, way{l, many})
+	}
+	for _, t := range b.tables {
+		for i := range t.links {
+			l := &t.links[i]
+			if l.target == nil {
+				continue
+			}
+			add(t, l.target, l.Name, &l.Link, false)
+			if l.Reverse != "" {
+				add(l.target, t, l.Reverse, &l.Link, true)
+			}
+		}
+	}
+	if len(b.ways) == 0 {
+		return
+	}
+	for _, t := range b.tables {
+		slices.SortFunc(tables[t].Links, func(a, b *expr.Link) int { return strings.Compare(a.Name, b.Name) })
+		b.linked = append(b.linked, tables[t])
+	}
 }

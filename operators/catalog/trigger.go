@@ -195,42 +195,59 @@ func (b *builder) resolveRowTrigger(t *triggerDraft, a *audienceDraft, what stri
 	return b.resolveVia(t, table, a.draft, what) && ok
 }
 
-// resolveVia checks the path from the row to the subject.
+// resolveVia follows the path from the row to the subject.
 func (b *builder) resolveVia(t *triggerDraft, table, audience *tableDraft, what string) bool {
-	const later = "links to other tables are not evaluated by this version"
 	switch {
 	case t.via == nil && table == audience:
 		return true
 	case t.via == nil:
 		b.fault(t.on.at, fmt.Sprintf("%s: rows of table %s are not subjects of audience %s",
-			what, table.name, audience.name),
-			later+": use a trigger on rows of "+audience.name)
+			what, table.name, audience.name), "say by which link a row leads to its subject: "+b.viaHint(table, audience))
 		return false
 	}
 	at := table
 	for _, name := range b.path(t.via) {
-		links := b.linksOf(at)
-		next, ok := links[name]
-		if !ok {
+		i := slices.IndexFunc(at.links, func(l linkDraft) bool { return l.Name == name })
+		if i < 0 || at.links[i].target == nil {
 			if !b.doubtful[name] {
-				names := make([]string, 0, len(links))
-				for known := range links {
-					names = append(names, known)
-				}
-				b.fault(t.via.at, fmt.Sprintf("%s: table %s has no link %s", what, at.name, quoted(name)),
-					didYouMean(name, names))
+				b.noVia(t, at, name, what)
 			}
 			return false
 		}
-		at = next
+		t.trigger.Via = append(t.trigger.Via, &at.links[i].Link)
+		at = at.links[i].target
 	}
 	if at != audience {
 		b.fault(t.via.at, fmt.Sprintf("%s: via %s leads to table %s, not to %s", what, quoted(t.via.text), at.name,
 			audience.name), "")
 		return false
 	}
-	b.fault(t.via.at, what+": "+later, "use a trigger on rows of "+audience.name)
-	return false
+	return true
+}
+
+// viaHint names the links by which rows of a table lead to the audience, as an example.
+func (b *builder) viaHint(table, audience *tableDraft) string {
+	for i := range table.links {
+		if table.links[i].target == audience {
+			return "via: " + table.links[i].Name
+		}
+	}
+	return "via: a path of links, such as registration.contact"
+}
+
+// noVia reports a name of a path that is no link towards one row.
+func (b *builder) noVia(t *triggerDraft, at *tableDraft, name, what string) {
+	links := b.linksOf(at)
+	if links[name] != nil {
+		b.fault(t.via.at, fmt.Sprintf("%s: %s leads from table %s to many rows, but a trigger on a row is about one subject",
+			what, quoted(name), at.name), "use a trigger on a segment whose condition follows the link from the subject")
+		return
+	}
+	names := make([]string, 0, len(links))
+	for known := range links {
+		names = append(names, known)
+	}
+	b.fault(t.via.at, fmt.Sprintf("%s: table %s has no link %s", what, at.name, quoted(name)), didYouMean(name, names))
 }
 
 func (b *builder) resolveEventTrigger(t *triggerDraft, what string) bool {

@@ -18,32 +18,39 @@ type Firing struct {
 	Due           row.Instant   // on a date or an absence: the instant that was waited for
 }
 
-// Row appends the firings of the triggers on a table of which one row changed from before to after (nil: not there). A
-// created row that a snapshot read is no creation: it was there before. in is the subject after the change, its
-// Before, After and Event are set by Row.
-func Row(a *catalog.Audience, table string, before, after row.Row, snapshot bool, in *expr.Input,
-	out []Firing) []Firing {
-	var action catalog.Action
+// Change is a change of a row from Before to After (nil: not there). A created row that a snapshot read is no creation:
+// it was there before.
+type Change struct {
+	Before, After row.Row
+	Snapshot      bool
+}
+
+// action is what happened to the row; 0: nothing that a trigger is about.
+func (c *Change) action() catalog.Action {
 	switch {
-	case before == nil && after == nil:
-		return out
-	case before == nil:
-		if snapshot {
-			return out
-		}
-		action = catalog.Create
-	case after == nil:
-		action = catalog.Delete
-	default:
-		action = catalog.Update
+	case c.Before == nil && c.After == nil, c.Before == nil && c.Snapshot:
+		return 0
+	case c.Before == nil:
+		return catalog.Create
+	case c.After == nil:
+		return catalog.Delete
 	}
-	in.Before, in.After, in.Event = before, after, nil
-	for _, t := range a.TriggersOnTable(table) {
-		if t.Actions&action == 0 || action == catalog.Update && !changed(t.Fields, before, after) {
-			continue
-		}
-		if met(t, in) {
-			out = append(out, Firing{Trigger: t, Before: before, After: after})
+	return catalog.Update
+}
+
+// Concerns tells whether t is about changes such as c, whatever its condition says.
+func Concerns(t *catalog.Trigger, c *Change) bool {
+	action := c.action()
+	return t.Actions&action != 0 && (action != catalog.Update || changed(t.Fields, c.Before, c.After))
+}
+
+// Row appends the firings of those of the triggers on rows of a table that the change c of a row makes fire. in is the
+// subject after the change, its Before, After and Event are set by Row.
+func Row(triggers []*catalog.Trigger, c *Change, in *expr.Input, out []Firing) []Firing {
+	in.Before, in.After, in.Event = c.Before, c.After, nil
+	for _, t := range triggers {
+		if Concerns(t, c) && met(t, in) {
+			out = append(out, Firing{Trigger: t, Before: c.Before, After: c.After})
 		}
 	}
 	return out
