@@ -24,6 +24,7 @@ type Batch struct {
 	next     map[string]uint64  // ordinals
 	changes  map[string]*[]byte // of chunks
 	timers   map[int32]timerMove
+	links    map[int32]uint8 // kinds of facts about links, one bit for each
 
 	key      []byte // scratch: the key of the fact
 	chunk    []byte // scratch
@@ -86,6 +87,9 @@ func (b *Batch) put(p int32, f Fact) error {
 	if f.Value == nil {
 		return b.batch.Delete(b.key, pebble.NoSync)
 	}
+	if isLink(f.Key) {
+		b.links[p] |= 1 << (f.Key[0] - keyRef)
+	}
 	return b.batch.Set(b.key, f.Value, pebble.NoSync)
 }
 
@@ -99,6 +103,9 @@ func checkPartition(p int32) error {
 // checkKey refuses what is not a fact's key, as ParseKey does, without building strings. Of a status it returns
 // whose it is.
 func checkKey(key []byte) (table, id []byte, isStatus bool, err error) {
+	if isLink(key) {
+		return nil, nil, false, checkLink(key)
+	}
 	if len(key) == 0 || key[0] != keySubject {
 		_, err := ParseKey(key)
 		return nil, nil, false, err
@@ -113,7 +120,7 @@ func checkKey(key []byte) (table, id []byte, isStatus bool, err error) {
 	switch {
 	case len(rest) == 1 && rest[0] == partStatus:
 		return table, id, true, nil
-	case len(rest) == 1 && rest[0] == partRow:
+	case len(rest) == 1 && (rest[0] == partRow || rest[0] == partDeferred):
 		return table, id, false, nil
 	case len(rest) > eventTailSize && rest[0] == partEvent:
 		var tail []byte
@@ -156,6 +163,9 @@ func (b *Batch) Commit() error {
 		err = b.finish()
 	}
 	if err == nil {
+		for p, mask := range b.links {
+			b.store.markLinks(p, mask)
+		}
 		err = b.batch.Commit(pebble.NoSync)
 	}
 	if err != nil {
@@ -196,6 +206,7 @@ func (b *Batch) Reset() {
 	clear(b.next)
 	clear(b.changes)
 	clear(b.timers)
+	clear(b.links)
 }
 
 // keepMax is the number of entries up to which maps are cleared to be used again.
@@ -204,4 +215,5 @@ const keepMax = 20_000
 func (b *Batch) makeMaps() {
 	b.status, b.ordinals, b.next = make(map[string][]byte), make(map[string]ordinal), make(map[string]uint64)
 	b.changes, b.timers = make(map[string]*[]byte), make(map[int32]timerMove)
+	b.links = make(map[int32]uint8)
 }

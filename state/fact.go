@@ -123,9 +123,10 @@ func TaskFact(t Task) Fact {
 	return build(
 		func(b []byte) []byte { return append(b, keyTask) },
 		func(b []byte) []byte {
-			b = wire.AppendInt(wire.AppendArray(b, 5), int64(t.Clock))
+			b = wire.AppendInt(wire.AppendArray(b, 6), int64(t.Clock))
 			b = wire.AppendUint(wire.AppendUint(b, t.Seq), t.EventSeq)
-			return wire.AppendInt(wire.AppendUint(b, t.Catalog), t.Revision)
+			b = wire.AppendInt(wire.AppendUint(b, t.Catalog), t.Revision)
+			return wire.AppendUint(b, t.LinkSeq)
 		})
 }
 
@@ -140,7 +141,10 @@ func DecodeTaskFact(value []byte) (t Task, err error) {
 	t.Seq, b = r.uint(b), r.rest
 	t.EventSeq, b = r.uint(b), r.rest
 	t.Catalog, b = r.uint(b), r.rest
-	t.Revision = r.int(b)
+	t.Revision, b = r.int(b), r.rest
+	if r.err == nil && len(b) > 0 { // the first facts end here
+		t.LinkSeq = r.uint(b)
+	}
 	return t, r.err
 }
 

@@ -187,7 +187,7 @@ func TestRowsAndEventsComeBack(t *testing.T) {
 // A later version may append to the facts that are arrays.
 func TestLongerArraysAreRead(t *testing.T) {
 	value := TaskFact(Task{Clock: 5, Seq: 6, Revision: 7}).Value
-	value[1]++ // the head of an array of 6
+	value[1]++ // the head of an array of 7
 	if got, err := DecodeTaskFact(append(value, 1)); err != nil || got.Clock != 5 || got.Revision != 7 {
 		t.Errorf("got %+v, %v", got, err)
 	}

@@ -14,18 +14,23 @@ import (
 // The first byte of a fact's key. Below 0x80: facts, the same in the changelog and in the store. From 0x80:
 // what a store derives from them (derived.go).
 const (
-	keyTask    = 0x01
-	keySource  = 0x02
-	keyCounter = 0x03
-	keyFreeze  = 0x04
-	keySubject = 0x10
+	keyTask         = 0x01
+	keySource       = 0x02
+	keyCounter      = 0x03
+	keyFreeze       = 0x04
+	keyRef          = 0x05 // the first of those about links: isLink
+	keySubscription = 0x06
+	keySubscriber   = 0x07
+	keyWork         = 0x08 // the last of those about links
+	keySubject      = 0x10
 )
 
 // The parts of a subject, in the order in which they lie in the store.
 const (
-	partRow    = 0x01
-	partStatus = 0x02
-	partEvent  = 0x03
+	partRow      = 0x01
+	partStatus   = 0x02
+	partEvent    = 0x03
+	partDeferred = 0x04
 )
 
 // Kind is the kind of a fact.
@@ -33,25 +38,34 @@ type Kind uint8
 
 // The kinds of facts.
 const (
-	TaskKind    Kind = iota + 1 // Task
-	SourceKind                  // how far a source partition was read
-	CounterKind                 // Counter
-	RowKind                     // a row, or its deletion
-	StatusKind                  // a subject's memberships
-	EventKind                   // an event of a subject
-	FreezeKind                  // Freezing
+	TaskKind         Kind = iota + 1 // Task
+	SourceKind                       // how far a source partition was read
+	CounterKind                      // Counter
+	RowKind                          // a row, or its deletion
+	StatusKind                       // a subject's memberships
+	EventKind                        // an event of a subject
+	FreezeKind                       // Freezing
+	RefKind                          // Ref
+	SubscriptionKind                 // Subscription
+	SubscriberKind                   // Subscriber
+	WorkKind                         // Work
+	DeferredKind                     // changes of a subject that wait
 )
 
 // Key is what the key of a fact says.
 type Key struct {
-	Kind      Kind
-	Source    Source    // SourceKind
-	Counter   [2]string // CounterKind: kind and name
-	Segment   uint64    // FreezeKind
-	Table, ID string    // RowKind, StatusKind, EventKind
-	Event     string    // EventKind: name of the event's kind
-	Time      row.Value // EventKind
-	Seq       uint64    // EventKind
+	Kind       Kind
+	Source     Source    // SourceKind
+	Counter    [2]string // CounterKind: kind and name
+	Segment    uint64    // FreezeKind
+	Ref        Ref       // RefKind
+	Table, ID  string    // RowKind, StatusKind, EventKind, DeferredKind; SubscriptionKind, SubscriberKind: what is followed
+	Event      string    // EventKind: name of the event's kind
+	Time       row.Value // EventKind
+	Seq        uint64    // EventKind
+	Stream     uint64    // SubscriptionKind, SubscriberKind
+	Subscriber int32     // SubscriberKind: the partition that follows
+	Work       uint64    // WorkKind
 }
 
 // ErrKey says that bytes are not the key of a fact, or of one that this version does not know.
@@ -168,7 +182,8 @@ func appendFreezeKey(dst []byte, segment uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, keyFreeze), segment)
 }
 
-func readFreezeKey(b []byte) (segment uint64, err error) {
+// readNumber reads a number of 8 bytes, which must be all of b.
+func readNumber(b []byte) (uint64, error) {
 	if len(b) != 8 {
 		return 0, ErrKey
 	}
@@ -194,7 +209,9 @@ func ParseKey(key []byte) (k Key, err error) {
 		k.Counter, err = readCounterKey(rest)
 	case keyFreeze:
 		k.Kind = FreezeKind
-		k.Segment, err = readFreezeKey(rest)
+		k.Segment, err = readNumber(rest)
+	case keyRef, keySubscription, keySubscriber, keyWork:
+		err = k.parseLink(key)
 	case keySubject:
 		err = k.parseSubject(rest)
 	default:
@@ -224,6 +241,8 @@ func (k *Key) parseSubject(b []byte) error {
 		k.Kind = RowKind
 	case part == partStatus && len(rest) == 0:
 		k.Kind = StatusKind
+	case part == partDeferred && len(rest) == 0:
+		k.Kind = DeferredKind
 	case part == partEvent:
 		k.Kind = EventKind
 		kind, rest, err := readEscaped(rest)

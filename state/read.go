@@ -29,6 +29,9 @@ func (s *Store) Load(p int32, l *Layout, table, id string) (*Subject, error) {
 			subject.Memberships, subject.Watches, err = DecodeStatusFact(value)
 		case len(key) > 1 && key[0] == partEvent:
 			kind, err = subject.addEvent(l, kind, key[1:], value)
+		case len(key) == 1 && key[0] == partDeferred:
+			subject.Deferred, err = DecodeDeferredFact(value)
+			subject.Deferred = bytes.Clone(subject.Deferred)
 		default:
 			err = ErrKey
 		}
@@ -208,7 +211,7 @@ func (s *Store) Freezings(p int32) ([]Freezing, error) {
 	err := s.scan(prefix, after(prefix), len(prefix), func(key, value []byte) (bool, error) {
 		f, err := DecodeFreezeFact(value)
 		if err == nil {
-			f.Segment, err = readFreezeKey(key)
+			f.Segment, err = readNumber(key)
 		}
 		all = append(all, f)
 		return true, err

@@ -25,6 +25,7 @@ type Subject struct {
 	Events      [][]row.Event // by Layout.Events, each ordered by row.Event.Before
 	Memberships []Membership  // ordered by Segment; segments without an entry: never a member, nothing awaited
 	Watches     []Watch       // ordered by ID; triggers without an entry: nothing awaited, nothing to limit
+	Deferred    []byte        // the body of its DeferredFact; nil: none of its changes wait
 }
 
 // Due returns the earliest instant at which something of the subject may happen by time alone: a membership may
@@ -97,6 +98,7 @@ type Task struct {
 	EventSeq uint64      // the last row.Event.Seq given
 	Catalog  uint64      // catalog.Catalog.Hash that the memberships were computed by
 	Revision int64       // its revision
+	LinkSeq  uint64      // the last number given to a message about links, to a subscription or a piece of work
 }
 
 // Source is the identity of a source partition, for dropping what has been seen.

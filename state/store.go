@@ -58,8 +58,9 @@ type Store struct {
 	lock   *pebble.Lock
 	closed atomic.Bool
 
-	mu   sync.Mutex
-	next map[int32]*nextTimer // by partition (timer.go)
+	mu       sync.Mutex
+	next     map[int32]*nextTimer // by partition (timer.go)
+	presence map[int32]*presence  // by partition (presence.go)
 }
 
 // Open opens the store in the directory dir, and makes it if there is none. It refuses a directory that another worker
@@ -97,7 +98,7 @@ func openLocked(dir string, o Options, fileSystem vfs.FS, lock *pebble.Lock) (*S
 	if err != nil {
 		return nil, openError(dir, err)
 	}
-	s := &Store{db: db, lock: lock, next: make(map[int32]*nextTimer)}
+	s := &Store{db: db, lock: lock, next: make(map[int32]*nextTimer), presence: make(map[int32]*presence)}
 	if err := s.checkFormat(dir); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -282,6 +283,7 @@ func (s *Store) Drop(p int32) error {
 		return fmt.Errorf("cannot drop the state of partition %d: %w", p, err)
 	}
 	s.forgetTimers(p)
+	s.forgetLinks(p)
 	return nil
 }
 
