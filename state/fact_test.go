@@ -149,6 +149,7 @@ func TestFactsComeBack(t *testing.T) {
 		want := Task{
 			Clock: instant.Draw(t, "clock"), Seq: rapid.Uint64().Draw(t, "seq"), EventSeq: 4,
 			Catalog: rapid.Uint64().Draw(t, "catalog"), Revision: rapid.Int64().Draw(t, "revision"),
+			LinkSeq: rapid.Uint64().Draw(t, "link seq"),
 		}
 		if got, err := DecodeTaskFact(TaskFact(want).Value); err != nil || got != want {
 			t.Fatalf("got %+v, %v; want %+v", got, err, want)
@@ -197,6 +198,8 @@ func TestNewerFormatsAreRefused(t *testing.T) {
 	for _, f := range []Fact{
 		TaskFact(Task{}), SourceFact(Source{}, 1), CounterFact(Counter{}), FreezeFact(Freezing{}),
 		RowFact(contact, "c", nil, row.Version{}),
+		RefFact(Ref{}), SubscriptionFact(Subscription{}), SubscriberFact(Subscriber{}), WorkFact(Work{}),
+		DeferredFact("contact", "c", []byte{}),
 		EventFact("contact", "c", opened, &row.Event{}), StatusFact("contact", "c", []Membership{{Segment: 1}}),
 	} {
 		f.Value[0]++
@@ -234,6 +237,9 @@ func FuzzFact(f *testing.F) {
 		RowFact(contact, "c-1", row.Row{row.OfString("c-1"), row.OfInt(7)}, row.Version{Known: true, Lo: 5}),
 		StatusFact("contact", "c-1", []Membership{{Segment: 5, Member: true, Spell: 1, Since: 9, Until: 90}}),
 		EventFact("contact", "c-1", opened, &row.Event{ID: "e", Fields: row.Row{row.OfString("spring")}}),
+		RefFact(Ref{1, "a", "b"}), SubscriptionFact(Subscription{"a", "b", 1, 2, true}),
+		SubscriberFact(Subscriber{"a", "b", 1, 2, 3}), WorkFact(Work{1, []byte("body")}),
+		DeferredFact("contact", "c-1", []byte("body")),
 	} {
 		f.Add(fact.Key, fact.Value)
 	}
@@ -255,9 +261,23 @@ func FuzzFact(f *testing.F) {
 			_, _ = s.Counters(1)
 			_, _ = s.Freezings(1)
 			_, _, _ = s.Task(1)
+			readLinks(s.NewOverlay(1))
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
 	})
+}
+
+// readLinks reads all of the facts in FuzzFact.
+func readLinks(o *Overlay) {
+	_, _ = o.Indexes()
+	_, _ = o.Targets(1, "", 0)
+	_, _ = o.Refs(1, "a", "", 0)
+	_, _ = o.HasRef(Ref{1, "a", "b"})
+	_, _, _ = o.Subscription("a", "b", 1)
+	_, _ = o.Subscriptions(nil, 0)
+	_, _ = o.Subscribers("a", "b", 1)
+	_, _ = o.Work()
+	_ = o.Close()
 }

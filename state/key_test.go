@@ -107,6 +107,14 @@ func TestKeysComeBack(t *testing.T) {
 			{Key{Kind: SourceKind, Source: source}, SourceFact(source, 1)},
 			{Key{Kind: CounterKind, Counter: [2]string{kind, id}}, CounterTombstone(kind, id)},
 			{Key{Kind: FreezeKind, Segment: 1 << 63}, FreezeTombstone(1 << 63)},
+			{Key{Kind: RefKind, Ref: Ref{1 << 63, table, id}}, RefTombstone(Ref{1 << 63, table, id})},
+			{Key{Kind: SubscriptionKind, Table: table, ID: id, Stream: 9}, SubscriptionTombstone(table, id, 9)},
+			{
+				Key{Kind: SubscriberKind, Table: table, ID: id, Stream: 9, Subscriber: source.Partition},
+				SubscriberTombstone(table, id, 9, source.Partition),
+			},
+			{Key{Kind: WorkKind, Work: 1 << 63}, WorkTombstone(1 << 63)},
+			{Key{Kind: DeferredKind, Table: table, ID: id}, DeferredFact(table, id, nil)},
 			{Key{Kind: RowKind, Table: table, ID: id}, RowFact(s, id, nil, row.Version{})},
 			{Key{Kind: StatusKind, Table: table, ID: id}, StatusFact(table, id, nil)},
 			{Key{Kind: EventKind, Table: table, ID: id, Event: kind, Seq: 5, Time: e.Time}, EventTombstone(table, id, kind, e)},
@@ -125,7 +133,8 @@ func TestKeysComeBack(t *testing.T) {
 
 func sameKey(a, b Key) bool {
 	return a.Kind == b.Kind && a.Source == b.Source && a.Counter == b.Counter && a.Segment == b.Segment &&
-		a.Table == b.Table && a.ID == b.ID && a.Event == b.Event && a.Seq == b.Seq && a.Time.Same(b.Time)
+		a.Table == b.Table && a.ID == b.ID && a.Event == b.Event && a.Seq == b.Seq && a.Time.Same(b.Time) &&
+		a.Ref == b.Ref && a.Stream == b.Stream && a.Subscriber == b.Subscriber && a.Work == b.Work
 }
 
 // FuzzKey reads hostile bytes: no panic; what is read is written as it was; a batch takes the same keys.
@@ -134,6 +143,8 @@ func FuzzKey(f *testing.F) {
 	for _, fact := range []Fact{
 		TaskFact(Task{}), SourceFact(Source{Name: "a"}, 1), CounterTombstone("segment", "vip"), FreezeTombstone(7),
 		RowTombstone("contact", "c\x00-1"), StatusFact("contact", "c-1", nil), EventTombstone("contact", "c-1", "opened", e),
+		RefTombstone(Ref{7, "a-\x00", "c-1"}), SubscriptionTombstone("account", "a-1", 7),
+		SubscriberTombstone("account", "a-1", 7, 3), WorkTombstone(7), DeferredFact("contact", "c-1", nil),
 	} {
 		f.Add(fact.Key)
 	}
@@ -164,6 +175,16 @@ func rebuild(k Key) []byte {
 		return appendCounterKey(nil, k.Counter[0], k.Counter[1])
 	case FreezeKind:
 		return appendFreezeKey(nil, k.Segment)
+	case RefKind:
+		return appendRefKey(nil, k.Ref)
+	case SubscriptionKind:
+		return appendSubscriptionKey(nil, k.Table, k.ID, k.Stream)
+	case SubscriberKind:
+		return appendSubscriberKey(nil, k.Table, k.ID, k.Stream, k.Subscriber)
+	case WorkKind:
+		return appendWorkKey(nil, k.Work)
+	case DeferredKind:
+		return DeferredFact(k.Table, k.ID, nil).Key
 	case RowKind:
 		return RowTombstone(k.Table, k.ID).Key
 	case StatusKind:

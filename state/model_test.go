@@ -35,7 +35,7 @@ func history(t *rapid.T, most int) []entry {
 		e.p = rapid.Int32Range(0, modelPartitions-1).Draw(t, "partition")
 		id := rapid.SampledFrom(ids).Draw(t, "id")
 		table := rapid.SampledFrom([]*row.Schema{contact, row.NewSchema("lead", contact.Fields)}).Draw(t, "table")
-		switch rapid.IntRange(0, 9).Draw(t, "what") {
+		switch rapid.IntRange(0, 11).Draw(t, "what") {
 		case 0:
 			e.fact = RowFact(table, id, row.Row{row.OfString(id), row.OfInt(int64(i))}, row.Version{})
 		case 1:
@@ -44,6 +44,10 @@ func history(t *rapid.T, most int) []entry {
 			e.fact = EventFact(table.Name, id, opened, openedAt(int64(i%5), uint64(i%3), "x"))
 		case 3:
 			e.fact = TaskFact(Task{Seq: uint64(i)})
+		case 4:
+			e.fact = DeferredFact(table.Name, id, []byte{byte(i)})
+		case 5:
+			e.fact = RefFact(Ref{uint64(i % 3), id, "x"})
 		default:
 			e.fact = StatusFact(table.Name, id, memberships(t, modelSegments), watches(t, 2)...)
 		}
