@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/weirstream/weir/operators/emit"
-	"github.com/weirstream/weir/operators/expr"
 	"github.com/weirstream/weir/operators/segment"
 	"github.com/weirstream/weir/operators/trigger"
 	"github.com/weirstream/weir/state"
@@ -95,19 +94,30 @@ func (t *Task) applyRow(c *Change, now row.Instant) error {
 		t.moveVersion(e, c.Version)
 		return nil
 	}
-	t.setRow(e, after, c)
-	if g.audience == nil {
-		return nil
-	}
-	t.touchRow(g, before, after)
 	cause := emit.Cause{Kind: "row", Topic: c.Origin.Topic, Partition: c.Origin.Partition, Offset: c.Origin.Offset,
 		Table: c.Table, Key: c.Key}
-	t.settleAnd(e, now, cause, func(in *expr.Input, out []trigger.Firing) []trigger.Firing {
-		t.watched(e, trigger.AwaitDates(g.audience, s, before, now))
-		return trigger.Row(g.audience.TriggersOnTable(c.Table),
-			&trigger.Change{Before: before, After: after, Snapshot: c.Snapshot}, in, out)
-	})
-	return nil
+	return t.changeRow(e, after, c, cause, now)
+}
+
+// changeRow makes after the row, of which c tells, and brings the change to all that it is about: the subject, if the
+// row is one's own, those that lead to it by links, and those that it leads to of which triggers may fire.
+func (t *Task) changeRow(e *entry, after row.Row, c *Change, cause emit.Cause, now row.Instant) error {
+	g, before, queued := e.group, e.subject.Row, len(t.links.work)
+	m := move{entry: e, before: before, after: after, cause: cause}
+	if err := t.relink(&m, func() { t.setRow(e, after, c) }); err != nil {
+		return err
+	}
+	change := &trigger.Change{Before: before, After: after, Snapshot: c.Snapshot}
+	if g.audience != nil {
+		t.touchRow(g, before, after)
+		if err := t.affect(e, &deferral{cause: cause, change: change, table: g.table}, now); err != nil {
+			return err
+		}
+	}
+	if err := t.workInline(now, queued); err != nil {
+		return err
+	}
+	return t.sendOff(g, c.Key, change, cause, now)
 }
 
 // setRow makes r the subject's row. An image without a position does not make the held position forgotten, so that
@@ -185,6 +195,9 @@ func (t *Task) applyTruncate(c *Change, now row.Instant) error {
 		return err
 	}
 	for _, id := range ids {
+		if !t.owns(id) {
+			continue // its home does it
+		}
 		gone := *c
 		gone.Kind, gone.Key = Delete, id
 		e, err := t.load(g, id)
@@ -253,11 +266,7 @@ func (t *Task) applyEvent(c *Change, now row.Instant) error {
 	g.segments.TouchEvent(kind)
 	cause := emit.Cause{Kind: "event", Topic: c.Origin.Topic, Partition: c.Origin.Partition, Offset: c.Origin.Offset,
 		Event: def.Name, Key: ev.ID}
-	t.settleAnd(e, now, cause, func(in *expr.Input, out []trigger.Firing) []trigger.Firing {
-		t.watched(e, trigger.AwaitAbsences(g.audience, e.subject, kind, &ev, now))
-		return trigger.Event(g.audience, kind, &ev, in, out)
-	})
-	return nil
+	return t.affect(e, &deferral{cause: cause, kind: kind, event: &ev}, now)
 }
 
 // applyEdit makes a command's edit of a static or frozen segment a fact. An id may be added before its row comes.
@@ -280,9 +289,8 @@ func (t *Task) applyEdit(c *Change, now row.Instant) error {
 	}
 	e.statusChanged = true
 	t.mark(e)
-	t.settle(e, now, emit.Cause{Kind: "command", Topic: c.Origin.Topic, Partition: c.Origin.Partition,
-		Offset: c.Origin.Offset})
-	return nil
+	return t.affect(e, &deferral{cause: emit.Cause{Kind: "command", Topic: c.Origin.Topic,
+		Partition: c.Origin.Partition, Offset: c.Origin.Offset}}, now)
 }
 
 // applyErase forgets a subject: its memberships end with cause erasure, no trigger fires, and every fact about it is
@@ -297,12 +305,16 @@ func (t *Task) applyErase(c *Change, now row.Instant) error {
 		return err
 	}
 	t.mark(e)
-	s := e.subject
-	s.Row = nil
+	s, queued := e.subject, len(t.links.work)
+	cause := emit.Cause{Kind: "erasure"}
+	m := move{entry: e, before: s.Row, cause: cause}
+	if err := t.relink(&m, func() { s.Row = nil }); err != nil {
+		return err
+	}
 	g.segments.TouchAll()
 	flips, _ := g.segments.Settle(s, now, t.epoch.flips[:0])
 	for i := range flips {
-		t.membership(&flips[i], s.ID, emit.Cause{Kind: "erasure"})
+		t.membership(&flips[i], s.ID, cause)
 	}
 	t.epoch.flips = flips
 	t.epoch.facts = append(t.epoch.facts, state.RowTombstone(s.Table, s.ID), state.StatusFact(s.Table, s.ID, nil))
@@ -321,15 +333,18 @@ func (t *Task) applyErase(c *Change, now row.Instant) error {
 	}
 	e.subject = &state.Subject{Table: s.Table, ID: s.ID, Events: make([][]row.Event, len(g.layout.Events))}
 	e.ids, e.rowChanged, e.statusChanged = nil, false, false
-	return nil
+	e.deferred, e.deferredChanged = nil, false
+	return t.workInline(now, queued)
 }
 
 // settle brings the subject's memberships up to date at now and emits what changed.
-func (t *Task) settle(e *entry, now row.Instant, cause emit.Cause) { t.settleAnd(e, now, cause, nil) }
+func (t *Task) settle(e *entry, now row.Instant, cause emit.Cause) {
+	t.settleAnd(e, now, &deferral{cause: cause})
+}
 
 // settleAnd settles, then fires the triggers of the change itself and of the flips: memberships before firings.
-func (t *Task) settleAnd(e *entry, now row.Instant, cause emit.Cause,
-	match func(*expr.Input, []trigger.Firing) []trigger.Firing) {
+func (t *Task) settleAnd(e *entry, now row.Instant, d *deferral) {
+	cause := d.cause
 	g, ep := e.group, &t.epoch
 	due := e.subject.Due()
 	flips, changed := g.segments.Settle(e.subject, now, ep.flips[:0])
@@ -342,10 +357,7 @@ func (t *Task) settleAnd(e *entry, now row.Instant, cause emit.Cause,
 		t.membership(&flips[i], e.subject.ID, cause)
 	}
 	in := g.segments.Input(e.subject, now)
-	firings := ep.firings[:0]
-	if match != nil {
-		firings = match(in, firings)
-	}
+	firings := t.match(e, d, in, now, ep.firings[:0])
 	for i := range firings {
 		t.firing(&firings[i], e, now, cause)
 	}

@@ -12,6 +12,9 @@ type entry struct {
 	dirty         bool // the open epoch changed something: the store has not got it yet
 	rowChanged    bool
 	statusChanged bool
+
+	deferred        []deferral // changes that wait for rows of other partitions
+	deferredChanged bool
 }
 
 // cache keeps subjects in memory in two generations: what was not used while the young one filled up is forgotten.

@@ -1,16 +1,18 @@
 package engine
 
 import (
+	"errors"
+
 	"github.com/weirstream/weir/operators/catalog"
 	"github.com/weirstream/weir/state"
 	"github.com/weirstream/weir/state/row"
 )
 
-// Replay runs one task over records and moves of the clock that a file gives, without Kafka: the same operators,
-// the same store, the same facts. It is deterministic: the same input gives the same outputs, however it is cut
-// into epochs.
+// Replay runs the tasks of an app over records and moves of the clock that a file gives, without Kafka: the same
+// operators, the same store, the same facts. It is deterministic: the same input gives the same outputs, however it is
+// cut into epochs.
 type Replay struct {
-	task    *Task
+	tasks   []*Task // by partition
 	store   *state.Store
 	decoder Decoder
 	write   func(*Output) error
@@ -19,7 +21,9 @@ type Replay struct {
 	now     row.Instant
 	steps   int
 	every   int
-	facts   func([]state.Fact)
+	facts   func(partition int32, facts []state.Fact)
+	outputs []Output // of the open epoch, in the order in which they came
+	taken   []int    // by task: how many of its outputs are among them
 }
 
 // place is a partition of a source topic.
@@ -32,27 +36,42 @@ type place struct {
 type ReplayConfig struct {
 	Task         TaskConfig
 	EpochRecords int // steps of an epoch, from 1
-	// Facts is handed the facts of each epoch; may be nil. They are only valid during the call.
-	Facts func([]state.Fact)
+	// Facts is handed the facts of each epoch, partition by partition; may be nil. They are only valid during the call.
+	Facts func(partition int32, facts []state.Fact)
 }
 
 // replayTimers is how many timers fire before a replay closes its epoch: the memory of a long move of the clock.
 const replayTimers = 4096
 
-// NewReplay returns a replay over a store, new or of an earlier replay of the same catalog. write is handed the
-// outputs in order.
+// NewReplay returns a replay over a store, new or of an earlier replay of the same catalog with as many partitions.
+// write is handed the outputs in order. The replay must be closed before the store.
 func NewReplay(cfg ReplayConfig, c *catalog.Catalog, s *state.Store, d Decoder,
 	write func(*Output) error) (*Replay, error) {
-	task, err := OpenTask(0, c, s, cfg.Task)
-	if err != nil {
-		return nil, err
-	}
-	r := &Replay{task: task, store: s, decoder: d, write: write, offsets: map[place]int64{}, now: task.Clock(),
-		every: cfg.EpochRecords, facts: cfg.Facts}
-	for s, m := range task.sources { // an earlier replay's records keep their offsets
-		r.offsets[place{s.Name, s.Partition}] = m.offset>>16 + 1
+	cfg.Task.Partitions = max(cfg.Task.Partitions, 1)
+	r := &Replay{store: s, decoder: d, write: write, offsets: map[place]int64{}, now: row.Earliest,
+		every: cfg.EpochRecords, facts: cfg.Facts, taken: make([]int, cfg.Task.Partitions)}
+	for p := range cfg.Task.Partitions {
+		task, err := OpenTask(p, c, s, cfg.Task)
+		if err != nil {
+			return nil, errors.Join(err, r.release())
+		}
+		r.tasks = append(r.tasks, task)
+		r.now = max(r.now, task.Clock())
+		for s, m := range task.sources { // an earlier replay's records keep their offsets
+			at := place{s.Name, s.Partition}
+			r.offsets[at] = max(r.offsets[at], m.offset>>16+1)
+		}
 	}
 	return r, nil
+}
+
+// release closes the tasks.
+func (r *Replay) release() error {
+	var err error
+	for _, t := range r.tasks {
+		err = errors.Join(err, t.Close())
+	}
+	return err
 }
 
 // Record takes one source record at the instant at, which must not lie before an earlier one. It sets the record's
@@ -74,11 +93,93 @@ func (r *Replay) Deliver(at row.Instant, rec *Record) error {
 	for i := range r.changes {
 		c := &r.changes[i]
 		c.Origin.Index = uint16(i)
-		if err := r.task.Apply(c, at); err != nil {
+		if err := r.apply(c, at); err != nil {
 			return err
 		}
 	}
 	return r.step()
+}
+
+// apply hands a change to the task of its home, a truncation to all, and lets the tasks exchange what comes of it.
+func (r *Replay) apply(c *Change, at row.Instant) error {
+	to := r.tasks
+	if c.Kind != Truncate {
+		home := Home(c.Key, int32(len(r.tasks)))
+		to = r.tasks[home : home+1]
+	}
+	if len(r.tasks) == 1 {
+		return r.applyAlone(c, at)
+	}
+	for _, t := range r.tasks {
+		t.HoldEffects()
+	}
+	for _, t := range to {
+		copied := *c
+		if err := t.Apply(&copied, at); err != nil {
+			return err
+		}
+		r.take(t)
+	}
+	if err := r.exchange(at); err != nil {
+		return err
+	}
+	for _, t := range r.tasks {
+		if err := t.SettleEffects(at); err != nil {
+			return err
+		}
+		r.take(t)
+	}
+	return nil
+}
+
+// applyAlone is apply where there is one task.
+func (r *Replay) applyAlone(c *Change, at row.Instant) error {
+	t := r.tasks[0]
+	if err := t.Apply(c, at); err != nil {
+		return err
+	}
+	for t.Working() {
+		if err := t.Work(at, replayTimers); err != nil {
+			return err
+		}
+		if t.Bytes() > replayBytes {
+			if err := r.Flush(); err != nil {
+				return err
+			}
+		}
+	}
+	r.take(t)
+	return nil
+}
+
+// replayBytes is about how large an epoch becomes when one change concerns very many subjects.
+const replayBytes = 32 << 20
+
+// exchange delivers the messages of the tasks until there are no more.
+func (r *Replay) exchange(at row.Instant) error {
+	for quiet := false; !quiet; {
+		quiet = true
+		for _, t := range r.tasks {
+			for _, m := range t.Messages() {
+				quiet = false
+				if err := r.tasks[m.To].Receive(m.Value, at); err != nil {
+					return err
+				}
+			}
+			if err := t.answerAll(); err != nil {
+				return err
+			}
+			quiet = quiet && len(t.epoch.messages) == 0
+		}
+	}
+	return nil
+}
+
+// take puts what a task has for the output topics since it was last asked in its place among the others'.
+func (r *Replay) take(t *Task) {
+	n := &r.taken[t.partition]
+	r.outputs = append(r.outputs, t.epoch.outputs[*n:]...)
+	*n = len(t.epoch.outputs)
 }
 
 // Clock moves the clock to the instant at: everything due up to it happens. After its outputs comes one with the
@@ -87,7 +188,8 @@ func (r *Replay) Clock(at row.Instant) error {
 	if err := r.advance(at, true); err != nil {
 		return err
 	}
-	r.task.put(Output{At: at})
+	r.tasks[0].put(Output{At: at})
+	r.take(r.tasks[0])
 	return r.step()
 }
 
@@ -95,7 +197,7 @@ func (r *Replay) Clock(at row.Instant) error {
 // which of the input's pieces it was.
 func (r *Replay) Refuse(number int64, raw []byte, reason string) error {
 	c := Change{Kind: Bad, Reason: reason, Raw: raw, Origin: Origin{Offset: number, Time: r.now}}
-	if err := r.task.Apply(&c, r.now); err != nil {
+	if err := r.apply(&c, r.now); err != nil {
 		return err
 	}
 	return r.step()
@@ -104,26 +206,60 @@ func (r *Replay) Refuse(number int64, raw []byte, reason string) error {
 // Now returns the instant of the last record or move of the clock; row.Earliest before the first.
 func (r *Replay) Now() row.Instant { return r.now }
 
-// Close ends the last epoch, after everything due up to the last instant.
+// Close ends the last epoch, after everything due up to the last instant, and gives up what the replay holds of the
+// store.
 func (r *Replay) Close() error {
 	if r.now != row.Earliest {
 		if err := r.advance(r.now, true); err != nil {
+			return errors.Join(err, r.release())
+		}
+	}
+	return errors.Join(r.Flush(), r.release())
+}
+
+// advance fires what is due up to the instant at, of all tasks in the order of time.
+func (r *Replay) advance(at row.Instant, inclusive bool) error {
+	r.now = at
+	if len(r.tasks) == 1 {
+		_, err := r.advanceTask(r.tasks[0], at, inclusive)
+		return err
+	}
+	for {
+		first, due := (*Task)(nil), row.Never
+		for _, t := range r.tasks {
+			next, err := t.NextDue()
+			if err != nil {
+				return err
+			}
+			if next < due {
+				first, due = t, next
+			}
+		}
+		if first == nil || due > at || due == at && !inclusive {
+			break
+		}
+		if _, err := r.advanceTask(first, due, true); err != nil {
 			return err
 		}
 	}
-	return r.Flush()
+	for _, t := range r.tasks {
+		if _, err := r.advanceTask(t, at, inclusive); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (r *Replay) advance(at row.Instant, inclusive bool) error {
-	r.now = at
+func (r *Replay) advanceTask(t *Task, at row.Instant, inclusive bool) (done bool, err error) {
 	for {
-		done, err := r.task.Advance(at, inclusive, replayTimers)
+		done, err := t.Advance(at, inclusive, replayTimers)
+		r.take(t)
 		if err != nil || done {
-			return err
+			return done, err
 		}
 		if r.every < replayTimers {
 			if err := r.Flush(); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}
@@ -140,22 +276,34 @@ func (r *Replay) step() error {
 // Flush ends the epoch: its outputs are written and its facts applied to the store.
 func (r *Replay) Flush() error {
 	r.steps = 0
-	part := r.task.Effects()
-	for i := range part.Outputs {
-		if err := r.write(&part.Outputs[i]); err != nil {
+	for _, t := range r.tasks {
+		r.take(t)
+	}
+	for i := range r.outputs {
+		if err := r.write(&r.outputs[i]); err != nil {
 			return err
 		}
 	}
+	clear(r.outputs)
+	r.outputs = r.outputs[:0]
 	b := r.store.NewBatch()
-	if err := b.PutAll(0, part.Facts); err != nil {
-		return err
+	parts := make([]Part, 0, len(r.tasks))
+	for _, t := range r.tasks {
+		part := t.Effects()
+		if err := b.PutAll(t.partition, part.Facts); err != nil {
+			return err
+		}
+		parts = append(parts, part)
 	}
 	if err := b.Commit(); err != nil {
 		return err
 	}
-	if r.facts != nil {
-		r.facts(part.Facts)
+	for i, t := range r.tasks {
+		if r.facts != nil {
+			r.facts(t.partition, parts[i].Facts)
+		}
+		t.Applied()
+		r.taken[i] = 0
 	}
-	r.task.Applied()
 	return nil
 }

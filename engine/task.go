@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 
 	"github.com/weirstream/weir/operators/catalog"
 	"github.com/weirstream/weir/operators/emit"
+	"github.com/weirstream/weir/operators/expr"
 	"github.com/weirstream/weir/operators/segment"
 	"github.com/weirstream/weir/operators/trigger"
 	"github.com/weirstream/weir/state"
@@ -15,6 +17,7 @@ import (
 
 // TaskConfig is what all tasks of a worker share.
 type TaskConfig struct {
+	Partitions      int32       // of the engine; 0 is 1
 	App             string      // prefix of the topics and of ce_source
 	Format          emit.Format // of output values
 	CacheBytes      int         // memory for subjects of one task
@@ -43,7 +46,8 @@ type Task struct {
 	counting bool                 // some counter is not zero in the present metrics interval
 	born     row.Instant          // when what is being worked on was caused: a record's own time, a timer's due instant
 	freezes  map[uint64]*freezing // by segment
-	sweep    *sweep               // a changed catalog is being brought over the subjects; nil if not
+	links    links
+	sweep    *sweep // a changed catalog is being brought over the subjects; nil if not
 
 	epoch  epoch
 	change Change // scratch of Take
@@ -57,6 +61,10 @@ type group struct {
 	audience *catalog.Audience // nil: rows of this table are no subjects
 	segments *segment.Evaluator
 	kinds    map[string]int // event kind -> position in the layout
+	root     *catalog.Place // of the audience; nil: its conditions follow no links
+	places   []*catalog.Place
+	gathered []*catalog.Link
+	vias     []*catalog.Via
 }
 
 type counterKey struct{ kind, name string }
@@ -68,39 +76,51 @@ type counter struct {
 
 // epoch is what was done since the last Applied.
 type epoch struct {
-	outputs []Output
-	born    []row.Instant // by output: Part.Born
-	facts   []state.Fact
-	dirty   []*entry
-	sources []state.Source // whose position moved
-	counts  []counterKey
-	flips   []segment.Flip
-	firings []trigger.Firing
-	bytes   int  // of outputs and, estimated, of facts
-	began   bool // something happened that must be written
+	outputs  []Output
+	born     []row.Instant // by output: Part.Born
+	facts    []state.Fact
+	messages []Message
+	dirty    []*entry
+	sources  []state.Source // whose position moved
+	counts   []counterKey
+	flips    []segment.Flip
+	firings  []trigger.Firing
+	bytes    int  // of outputs and, estimated, of facts
+	began    bool // something happened that must be written
 }
 
 // OpenTask returns the task of a partition as the store holds it. The store must be restored.
 func OpenTask(partition int32, c *catalog.Catalog, s *state.Store, cfg TaskConfig) (*Task, error) {
 	t := &Task{
-		partition: partition, config: cfg, catalog: c, store: s, groups: groupsOf(c),
-		cache:   newCache(cfg.CacheBytes),
+		partition: partition, config: cfg, catalog: c, store: s, cache: newCache(cfg.CacheBytes),
 		emitter: emit.Emitter{Format: cfg.Format, Source: "/weir/" + cfg.App + "/partitions/" + strconv.Itoa(int(partition))},
 	}
+	t.groups = groupsOf(c, &t.links.rows)
 	if err := t.Reset(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
 }
 
-func groupsOf(c *catalog.Catalog) map[string]*group {
+// Close gives up what the task holds of the store. What is not applied is lost.
+func (t *Task) Close() error {
+	if t.links.overlay == nil {
+		return nil
+	}
+	err := t.links.overlay.Close()
+	t.links.overlay = nil
+	return err
+}
+
+func groupsOf(c *catalog.Catalog, linked expr.Rows) map[string]*group {
 	groups := make(map[string]*group, len(c.Tables))
 	for _, table := range c.Tables {
-		groups[table.Name] = &group{table: table, layout: c.Layout(table.Name)}
+		groups[table.Name] = &group{table: table, layout: c.Layout(table.Name), places: c.Places(table.Name),
+			gathered: c.Gathered(table.Name), vias: c.Vias(table.Name)}
 	}
 	for _, a := range c.Audiences {
 		g := groups[a.Table.Name]
-		g.audience, g.segments, g.kinds = a, segment.NewEvaluator(a), map[string]int{}
+		g.audience, g.segments, g.kinds, g.root = a, segment.NewEvaluator(a, linked), map[string]int{}, a.Root()
 		for i, kind := range a.Events {
 			g.kinds[kind.Name] = i
 		}
@@ -127,6 +147,9 @@ func (t *Task) Reset() error {
 		return err
 	}
 	t.fact, t.sweep = fact, nil
+	if err := t.resetLinks(); err != nil {
+		return err
+	}
 	if !held {
 		t.fact = state.Task{Clock: row.Earliest, Catalog: t.catalog.Hash, Revision: t.catalog.Revision}
 		t.firstSeen(row.Earliest, true)
@@ -200,6 +223,12 @@ func (t *Task) load(g *group, id string) (*entry, error) {
 		s = &state.Subject{Table: g.table.Name, ID: id, Events: make([][]row.Event, len(g.layout.Events))}
 	}
 	e := &entry{subject: s, group: g, bytes: footprint(s)}
+	if s.Deferred != nil && g.audience != nil {
+		if e.deferred, err = t.decodeDeferrals(g, s.Deferred); err != nil {
+			return nil, fmt.Errorf("cannot load a subject of table %s in partition %d: %w", g.table.Name, t.partition, err)
+		}
+		s.Deferred = nil
+	}
 	t.cache.put(k, e)
 	return e, nil
 }
@@ -217,17 +246,24 @@ func (t *Task) mark(e *entry) {
 // Effects returns all that the open epoch writes. The task does nothing until Applied or Reset is called.
 func (t *Task) Effects() Part {
 	ep := &t.epoch
-	part := Part{Partition: t.partition, Next: -1, Outputs: ep.outputs, Born: ep.born}
+	part := Part{Partition: t.partition, Next: -1, Exchange: -1, Outputs: ep.outputs, Born: ep.born,
+		Messages: ep.messages}
 	if !ep.began {
 		return part
 	}
 	for _, e := range ep.dirty {
 		s := e.subject
-		if e.rowChanged {
+		switch {
+		case e.rowChanged && !s.Known:
+			ep.facts = append(ep.facts, state.RowTombstone(s.Table, s.ID))
+		case e.rowChanged:
 			ep.facts = append(ep.facts, state.RowFact(e.group.layout.Row, s.ID, s.Row, s.Version))
 		}
 		if e.statusChanged {
 			ep.facts = append(ep.facts, state.StatusFact(s.Table, s.ID, s.Memberships, s.Watches...))
+		}
+		if e.deferredChanged {
+			ep.facts = append(ep.facts, deferredFact(e))
 		}
 	}
 	for _, s := range ep.sources {
@@ -236,7 +272,8 @@ func (t *Task) Effects() Part {
 	for _, k := range ep.counts {
 		ep.facts = append(ep.facts, state.CounterFact(t.counters[k].Counter))
 	}
-	ep.facts = append(t.appendFreezes(ep.facts), state.TaskFact(t.fact))
+	ep.facts = t.appendWork(t.appendFreezes(ep.facts))
+	ep.facts = append(ep.facts, state.TaskFact(t.fact))
 	part.Facts = ep.facts
 	return part
 }
@@ -244,7 +281,7 @@ func (t *Task) Effects() Part {
 // Applied says that the epoch's effects are committed and in the store.
 func (t *Task) Applied() {
 	for _, e := range t.epoch.dirty {
-		e.dirty, e.rowChanged, e.statusChanged = false, false, false
+		e.dirty, e.rowChanged, e.statusChanged, e.deferredChanged = false, false, false, false
 		if n := footprint(e.subject); n != e.bytes {
 			t.cache.bytes += n - e.bytes
 			e.bytes = n
@@ -264,6 +301,10 @@ func (t *Task) Applied() {
 		flips: ep.flips[:0], firings: ep.firings[:0]}
 	t.timers.applied()
 	t.cache.turn()
+	for _, w := range t.links.work {
+		w.dirty = false
+	}
+	t.links.overlay.Reset()
 }
 
 func clearedEntries(es []*entry) []*entry {

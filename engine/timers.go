@@ -127,13 +127,16 @@ func (t *Task) fire(timer state.Timer) error {
 	if e.subject.Due() != timer.Due {
 		return nil // something else happened meanwhile
 	}
+	if waits, err := t.waiting(e); err != nil || waits {
+		return err // when what it waits for has come, it is settled
+	}
 	t.metrics(timer.Due)
 	now := t.tick(timer.Due)
 	t.born = timer.Due
 	t.config.Counts.TimersFired.Add(1)
 	t.settle(e, now, causeOfTime())
 	t.comeDue(e, now)
-	return nil
+	return t.links.rows.err
 }
 
 // NextDue returns the earliest instant at which the task has something to do though no record comes.

@@ -193,7 +193,7 @@ func (w *Worker) wait() time.Duration {
 			wait = min(wait, 20*time.Millisecond) // its restore may end at any time
 			continue
 		}
-		if _, sweeping := t.task.Sweeping(); sweeping || len(t.records) > 0 {
+		if _, sweeping := t.task.Sweeping(); sweeping || len(t.records) > 0 || t.task.Working() {
 			return 0
 		}
 		due, err := t.task.NextDue()

@@ -74,6 +74,16 @@ func (c *Catalog) Gathered(table string) []*Link { return c.gathered[table] }
 // Vias returns the paths that triggers on rows of a table take to their subjects.
 func (c *Catalog) Vias(table string) []*Via { return c.vias[table] }
 
+// Via returns the path of triggers on rows of a table that has the name; nil if there is none.
+func (c *Catalog) Via(table, name string) *Via {
+	for _, v := range c.vias[table] {
+		if v.Name == name {
+			return v
+		}
+	}
+	return nil
+}
+
 // Linked tells whether any condition or trigger of the catalog follows a link.
 func (c *Catalog) Linked() bool { return len(c.byName)+len(c.vias) > 0 }
 

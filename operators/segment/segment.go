@@ -45,12 +45,13 @@ type Evaluator struct {
 	subject  *state.Subject
 }
 
-// NewEvaluator returns an evaluator for the audience a.
-func NewEvaluator(a *catalog.Audience) *Evaluator {
+// NewEvaluator returns an evaluator for the audience a, whose conditions find linked rows by linked; nil if they follow
+// no links.
+func NewEvaluator(a *catalog.Audience, linked expr.Rows) *Evaluator {
 	words := (len(a.Segments) + 63) / 64
 	e := &Evaluator{audience: a, touched: make([]uint64, words), pending: make([]uint64, words),
 		by: make([]*catalog.Segment, len(a.Segments)), freezes: make([]freeze, len(a.Segments))}
-	e.in.Segment = e.membership
+	e.in.Segment, e.in.Linked = e.membership, linked
 	return e
 }
 
@@ -66,6 +67,12 @@ func (e *Evaluator) TouchAll() {
 		e.touched[i/64] |= 1 << (i % 64)
 	}
 }
+
+// Touch marks the segments at positions of Audience.Segments.
+func (e *Evaluator) Touch(segments []int) { e.touch(segments) }
+
+// Untouch takes all marks back.
+func (e *Evaluator) Untouch() { clear(e.touched) }
 
 func (e *Evaluator) touch(segments []int) {
 	for _, i := range segments {

@@ -4,6 +4,7 @@ package row
 
 import (
 	"math"
+	"strconv"
 	"time"
 )
 
@@ -69,6 +70,17 @@ func (v Value) Double() float64 { return math.Float64frombits(uint64(v.Int)) }
 
 // Time returns a Timestamp's value in UTC.
 func (v Value) Time() time.Time { return time.Unix(v.Int, int64(v.Nanos)).UTC() }
+
+// Key returns the text by which v names a row: a string as it is, an int in decimal digits; "" names none.
+func (v Value) Key() string {
+	switch v.Kind {
+	case String:
+		return v.Str
+	case Int:
+		return strconv.FormatInt(v.Int, 10)
+	}
+	return ""
+}
 
 // IsNull tells whether v is null.
 func (v Value) IsNull() bool { return v.Kind == Null }
