@@ -46,7 +46,6 @@ func (c *compiler) call(e ast.Expr) node {
 	var args []node
 	loose, stepped, moving := c.loose, false, 0
 	for _, arg := range operands(e) {
-		c.direct = isComparison(name) && c.isAudience(arg)
 		n := c.compile(arg)
 		stepped = stepped || n.stepped
 		if n.moves {
@@ -192,6 +191,7 @@ func conditional(args []node) node {
 		nullable: args[1].nullable || args[2].nullable,
 		moves:    args[1].moves || args[2].moves,
 		zoned:    args[1].zoned || args[2].zoned,
+		from:     together(args[1], args[2]),
 	}
 	n.eval = func(in *Input, f *frame) val {
 		t, u := cond(in, f)
@@ -215,7 +215,7 @@ func (c *compiler) arithmetic(e ast.Expr, name string, a, b node) node {
 	n := node{fails: true, zoned: a.zoned || b.zoned}
 	switch name {
 	case operators.Add:
-		n.moves = a.moves || b.moves
+		n.moves, n.from = a.moves || b.moves, together(a, b)
 		n.eval = func(in *Input, f *frame) val { return plus(nowOf(in), x(in, f), y(in, f)) }
 		if t := c.typ(e); t != nil && t.Kind() == types.ListKind {
 			n.fails = a.fails || b.fails || a.nullable || b.nullable
@@ -290,7 +290,7 @@ func constantStrings(l node) (map[string]struct{}, bool) {
 
 func index(l, i node) node {
 	x, y := l.eval, i.eval
-	n := node{fails: true, nullable: true, moves: l.moves, zoned: l.zoned}
+	n := node{fails: true, nullable: true, moves: l.moves, zoned: l.zoned, from: l.from}
 	n.eval = func(in *Input, f *frame) val {
 		l, i := x(in, f), y(in, f)
 		u, failed := strict(&l, &i)

@@ -129,6 +129,10 @@ func (c *compiler) equality(e ast.Expr, a, b node, negated bool) node {
 			n.cond = cond
 			return n
 		}
+		if pair[0].row != nil && pair[1].constant && pair[1].nullable { // a row can be compared with null alone
+			n.cond = nullRow(pair[0].row, negated)
+			return n
+		}
 		if pair[1].constant && pair[0].field != nil {
 			if cond := fieldEquals(pair[0].field, pair[1].eval(nil, nil), negated); cond != nil {
 				n.cond = cond

@@ -25,12 +25,13 @@ type node struct {
 	zoned    bool // it is, or holds, a time that may have a zone other than UTC in cel-go
 	stepped  bool // it changes by steps of the clock, such as the hour of now
 
-	row   func(in *Input) row.Row // it is a row
-	event *int                    // it is an event, never null: the variable of this slot
-	field fieldRef                // it is a field
-	seq   *seq                    // a list that can be iterated without being built
-	size  *seq                    // it is the size of this list
-	steps *steps                  // it is a moving value rounded to whole numbers
+	row   rowRef   // it is a row that does not change with the time
+	event *int     // it is an event, never null: the variable of this slot
+	field fieldRef // it is a field
+	seq   *seq     // a list that can be iterated without being built
+	size  *seq     // it is the size of this list
+	steps *steps   // it is a moving value rounded to whole numbers
+	from  []*place // where the rows come from that it is or holds
 
 	trigger bool // it is the event that a trigger fires on
 }
@@ -58,11 +59,12 @@ type compiler struct {
 	vars      []variable
 	slots     int
 	problems  []Problem
-	fields    map[int]bool
+	audience  *place
+	image     *place
+	places    int // how many there are behind audience
 	events    map[int]bool
 	segments  map[int]bool
 	clock     bool
-	direct    bool     // the audience row is named for one field, or to compare it with null
 	loose     int      // how many times a variable was named whose value may change with the time
 	looks     bool     // some part looks ahead
 	functions []string // those of cel-go's that are called when evaluating
@@ -235,9 +237,10 @@ func (c *compiler) ident(e ast.Expr) node {
 		if v := c.vars[i]; v.name == name {
 			n, slot := v.elem, v.slot
 			n.eval = func(_ *Input, f *frame) val { return f.vars[slot] }
-			if n.event != nil {
+			switch {
+			case n.event != nil:
 				n.event = &slot
-			} else {
+			case n.row == nil:
 				c.loose++
 			}
 			return n
@@ -249,22 +252,16 @@ func (c *compiler) ident(e ast.Expr) node {
 		c.clock = true
 		return node{eval: evalNow, moves: true}
 	case s.Audience != nil && name == s.Audience.Name:
-		if !c.direct { // as a value it may be read by any name
-			for i := range s.Audience.Fields {
-				c.fields[i] = true
-			}
-		}
-		c.direct = false
-		n := rowNode(func(in *Input) *row.Row { return &in.Subject })
-		n.row = func(in *Input) row.Row { return in.Subject }
+		n := rowNode(func(in *Input) *row.Row { return &in.Subject }, c.audience)
+		n.row = func(in *Input, _ *frame) (row.Row, bool) { return in.Subject, true }
 		return n
 	case s.Change != nil && name == front.Before:
-		n := rowNode(func(in *Input) *row.Row { return &in.Before })
-		n.row = func(in *Input) row.Row { return in.Before }
+		n := rowNode(func(in *Input) *row.Row { return &in.Before }, c.image)
+		n.row = func(in *Input, _ *frame) (row.Row, bool) { return in.Before, true }
 		return n
 	case s.Change != nil && name == front.After:
-		n := rowNode(func(in *Input) *row.Row { return &in.After })
-		n.row = func(in *Input) row.Row { return in.After }
+		n := rowNode(func(in *Input) *row.Row { return &in.After }, c.image)
+		n.row = func(in *Input, _ *frame) (row.Row, bool) { return in.After, true }
 		return n
 	case s.Event != nil && name == front.EventVariable:
 		return node{eval: func(in *Input, _ *frame) val {
@@ -296,8 +293,8 @@ func evalNow(in *Input, _ *frame) val {
 	return val{k: kTime, n: sec, nanos: nanos, slope: 1, until: never}
 }
 
-func rowNode(of func(in *Input) *row.Row) node {
-	return node{nullable: true, eval: func(in *Input, _ *frame) val {
+func rowNode(of func(in *Input) *row.Row, from *place) node {
+	return node{nullable: true, from: []*place{from}, eval: func(in *Input, _ *frame) val {
 		r := of(in)
 		if *r == nil {
 			return val{k: kNull, until: never}
@@ -335,6 +332,7 @@ func (c *compiler) listLiteral(e ast.Expr) node {
 		constant = constant && m.constant
 		elems = append(elems, m)
 	}
+	n.from = together(elems...)
 	n.eval = func(in *Input, f *frame) val {
 		l := &list{elems: make([]val, len(elems))}
 		failed, failUntil, until := false, row.Earliest, never
@@ -366,7 +364,7 @@ func (n *node) asSeq() *seq {
 	if n.seq != nil {
 		return n.seq
 	}
-	return &seq{kind: -1, base: n.eval}
+	return &seq{kind: kindList, base: n.eval}
 }
 
 func typeName(t *cel.Type) string {

@@ -49,9 +49,14 @@ func (c *compiler) comprehension(e ast.Expr) node {
 func (c *compiler) inScope(name string, rng *node, e ast.Expr) (node, int) {
 	slot := c.slots
 	c.slots++
-	elem := node{moves: rng.moves, zoned: rng.zoned, nullable: rng.seq == nil || !rng.seq.events()}
-	if !elem.nullable {
+	elem := node{moves: rng.moves, zoned: rng.zoned, from: rng.from}
+	switch {
+	case rng.seq != nil && rng.seq.events():
 		elem.event = &slot
+	case rng.seq != nil && rng.seq.linked():
+		elem.row = func(_ *Input, f *frame) (row.Row, bool) { return *f.vars[slot].ref.(*row.Row), true }
+	default:
+		elem.nullable = true
 	}
 	c.vars = append(c.vars, variable{name, slot, elem})
 	n := c.compile(e)
@@ -60,16 +65,18 @@ func (c *compiler) inScope(name string, rng *node, e ast.Expr) (node, int) {
 }
 
 // events tells whether the elements of s are events, none of them null.
-func (s *seq) events() bool {
-	if s.kind < 0 {
-		return false
-	}
+func (s *seq) events() bool { return s.kind >= 0 && !s.maps() }
+
+// linked tells whether the elements of s are rows that a link leads to, none of them null.
+func (s *seq) linked() bool { return s.kind == kindRows && !s.maps() }
+
+func (s *seq) maps() bool {
 	for i := range s.stages {
 		if s.stages[i].kind == stageMap {
-			return false
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // quantifier is exists, or all, which is its dual.
@@ -102,7 +109,7 @@ func (c *compiler) filtered(name string, rng node, body ast.Expr) node {
 	fails := pred.condFails()
 	n := listNode(rng.asSeq().with(stage{kind: stageFilter, slot: slot, cond: pred.cond}, fails))
 	n.fails = rng.fails || rng.nullable || fails
-	n.moves, n.zoned = rng.moves, rng.zoned
+	n.moves, n.zoned, n.from = rng.moves, rng.zoned, rng.from
 	return n
 }
 
@@ -110,6 +117,6 @@ func (c *compiler) mapped(name string, rng node, body ast.Expr) node {
 	made, slot := c.inScope(name, &rng, body)
 	n := listNode(rng.asSeq().with(stage{kind: stageMap, slot: slot, eval: made.eval}, made.fails))
 	n.fails = rng.fails || rng.nullable || made.fails
-	n.moves, n.zoned = made.moves, made.zoned
+	n.moves, n.zoned, n.from = made.moves, made.zoned, made.from
 	return n
 }

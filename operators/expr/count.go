@@ -30,7 +30,9 @@ func (s *seq) count(in *Input, f *frame, slot int, pred condFn, predFails bool, 
 			failed, failUntil = true, max(failUntil, u)
 		case p == True:
 			n++
-			leave = append(leave, u)
+			if u != never {
+				leave = append(leave, u)
+			}
 		case u != never:
 			enter = append(enter, u)
 		}

@@ -1,8 +1,6 @@
 package expr
 
 import (
-	"slices"
-
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
 
@@ -11,11 +9,12 @@ import (
 )
 
 // selection compiles x.f and has(x.f).
-func (c *compiler) selection(e ast.Expr) node {
+func (c *compiler) selection(e ast.Expr) node { return c.selected(e, e.AsSelect().IsTestOnly()) }
+
+// selected compiles x.f and has(x.f); safe: links within x that lead to no row are null, not errors.
+func (c *compiler) selected(e ast.Expr, safe bool) node {
 	s := e.AsSelect()
-	audience := c.isAudience(s.Operand())
-	c.direct = audience
-	of := c.compile(s.Operand())
+	of := c.operand(s.Operand(), safe)
 	t := c.typ(s.Operand())
 	if t == nil || t.Kind() != types.StructKind {
 		return c.problem(e, "", "%s has no fields", typeName(t))
@@ -24,12 +23,19 @@ func (c *compiler) selection(e ast.Expr) node {
 	if !ok {
 		return c.problem(e, "", "%s has no fields", typeName(t))
 	}
+	if l := c.link(e); l != nil {
+		n := c.followed(e, l, of, safe)
+		if s.IsTestOnly() {
+			return c.hasLink(of, n.complete())
+		}
+		return n
+	}
 	index, declared := schema.Field(s.FieldName())
 	if !declared && !event {
 		return c.problem(e, "", "links to other tables are not evaluated by this version: %q", s.FieldName())
 	}
-	if audience && declared {
-		c.fields[index] = true
+	if declared {
+		reads(of.from, index)
 	}
 	get := c.getter(of, index, declared, s.FieldName())
 	if s.IsTestOnly() {
@@ -39,11 +45,22 @@ func (c *compiler) selection(e ast.Expr) node {
 	return get
 }
 
-// isAudience tells whether e names the audience row.
-func (c *compiler) isAudience(e ast.Expr) bool {
-	a := c.env.scope.Audience
-	return a != nil && e.Kind() == ast.IdentKind && e.AsIdent() == a.Name &&
-		!slices.ContainsFunc(c.vars, func(v variable) bool { return v.name == a.Name })
+// operand compiles x of x.f. safe: see selected.
+func (c *compiler) operand(x ast.Expr, safe bool) node {
+	if !safe || x.Kind() != ast.SelectKind || x.AsSelect().IsTestOnly() || c.link(x) == nil {
+		return c.compile(x)
+	}
+	n := c.selected(x, true)
+	n.typ = c.typ(x)
+	return n.complete()
+}
+
+// hasLink is has(x.l): the link's row, or list of rows, is there.
+func (c *compiler) hasLink(of, link node) node {
+	if get := link.row; get != nil {
+		return node{fails: of.fails, cond: nullRow(get, true)}
+	}
+	return has(of.eval, link.eval, node{fails: of.fails})
 }
 
 func has(of, get evalFn, n node) node {
@@ -111,8 +128,8 @@ func fieldOf(of node, index int, declared bool, name string) fieldRef {
 	switch {
 	case of.row != nil:
 		get := of.row
-		return func(in *Input, _ *frame) *row.Value {
-			r := get(in)
+		return func(in *Input, f *frame) *row.Value {
+			r, _ := get(in, f)
 			switch {
 			case r == nil:
 				return nil

@@ -53,7 +53,7 @@ func (e *Env) explain(p *Problem) {
 	if m := undefined.FindStringSubmatch(p.Message); m != nil {
 		p.Message = fmt.Sprintf("unknown field %q", m[1])
 		var names []string
-		for _, t := range e.types {
+		for _, t := range e.front.Types() {
 			names = append(names, e.front.FieldNames(t)...)
 		}
 		p.Hint = hintNear(m[1], names)

@@ -137,17 +137,17 @@ func TestReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	for source, want := range map[string]string{
-		`contact.s == "ND" && contact.n > 1`:               "{[0 1] [] [] false}",
-		`has(contact.d)`:                                   "{[2] [] [] false}",
-		`opened.exists(contact, contact.s == "x")`:         "{[] [0] [] false}",
-		`bought.size() > 0`:                                "{[] [1] [] true}",
-		`opened.within("1d").size() > 0`:                   "{[] [0] [] true}",
-		`in_segment("board") || contact.t < now`:           "{[4] [] [1] true}",
-		`opened.exists(x, x.time > ago("1d"))`:             "{[] [0] [] true}",
-		`contact == null`:                                  "{[] [] [] false}",
-		`contact.tags.exists(s, s == contact.s)`:           "{[0 6] [] [] false}",
-		`[opened.first()].exists(e, e.n == 1)`:             "{[] [0] [] false}",
-		`contact.day.getMonth() == ahead("1d").getMonth()`: "{[5] [] [] true}",
+		`contact.s == "ND" && contact.n > 1`:               "{[0 1] [] [] [] false}",
+		`has(contact.d)`:                                   "{[2] [] [] [] false}",
+		`opened.exists(contact, contact.s == "x")`:         "{[] [] [0] [] false}",
+		`bought.size() > 0`:                                "{[] [] [1] [] true}",
+		`opened.within("1d").size() > 0`:                   "{[] [] [0] [] true}",
+		`in_segment("board") || contact.t < now`:           "{[4] [] [] [1] true}",
+		`opened.exists(x, x.time > ago("1d"))`:             "{[] [] [0] [] true}",
+		`contact == null`:                                  "{[] [] [] [] false}",
+		`contact.tags.exists(s, s == contact.s)`:           "{[0 6] [] [] [] false}",
+		`[opened.first()].exists(e, e.n == 1)`:             "{[] [] [0] [] false}",
+		`contact.day.getMonth() == ahead("1d").getMonth()`: "{[5] [] [] [] true}",
 	} {
 		p, problems := env.Compile(source)
 		if p == nil {

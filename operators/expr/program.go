@@ -18,24 +18,25 @@ import (
 type Env struct {
 	scope    Scope
 	front    *front.Env
-	types    []string                       // names of the object types
+	audience *Table                         // of scope.Tables; nil: the audience has no links
 	bindings map[string]*functions.Overload // by overload and by function
 }
 
-// NewEnv prepares a scope. It fails if two things of the scope have one name.
+// NewEnv prepares a scope. It fails if two things of the scope have one name, or if a link leads out of it.
 func NewEnv(s Scope) (*Env, error) {
-	f, err := front.New(frontScope(s), nil, front.Declare(func(string) []cel.OverloadOpt { return nil })...)
+	fs, err := frontScope(s)
+	if err != nil {
+		return nil, err
+	}
+	f, err := front.New(fs, nil, front.Declare(func(string) []cel.OverloadOpt { return nil })...)
 	if err != nil {
 		return nil, err
 	}
 	e := &Env{scope: s, front: f, bindings: map[string]*functions.Overload{}}
-	for _, schema := range []*row.Schema{s.Audience, s.Change, s.Event} {
-		if schema != nil {
-			e.types = append(e.types, schema.Name)
+	if s.Audience != nil {
+		if i := f.Table(s.Audience.Name); i >= 0 {
+			e.audience = s.Tables[i]
 		}
-	}
-	for _, k := range s.Events {
-		e.types = append(e.types, k.Schema.Name)
 	}
 	for name, fn := range f.CEL.Functions() {
 		overloads, err := fn.Bindings()
@@ -49,7 +50,7 @@ func NewEnv(s Scope) (*Env, error) {
 	return e, nil
 }
 
-func frontScope(s Scope) front.Scope {
+func frontScope(s Scope) (front.Scope, error) {
 	f := front.Scope{Audience: s.Audience, Change: s.Change, Event: s.Event, Segments: s.Segments}
 	for _, k := range s.Events {
 		f.Events = append(f.Events, k.Schema)
@@ -58,7 +59,9 @@ func frontScope(s Scope) front.Scope {
 		f.Links = append(f.Links, name)
 	}
 	slices.Sort(f.Links)
-	return f
+	var err error
+	f.Tables, err = frontTables(s)
+	return f, err
 }
 
 // Compile parses, checks and compiles a condition (an expression of type bool). Either the program or the
@@ -84,10 +87,11 @@ func (e *Env) Compile(source string) (*Program, []Problem) {
 
 // program compiles root, an expression of c's, whose text is source; the program is of use only without problems.
 func (c *compiler) program(root ast.Expr, source string) (*Program, []Problem) {
-	c.fields, c.events, c.segments = map[int]bool{}, map[int]bool{}, map[int]bool{}
+	c.events, c.segments = map[int]bool{}, map[int]bool{}
+	c.audience, c.image = &place{fields: map[int]bool{}}, &place{fields: map[int]bool{}, image: true}
 	n := c.compile(root)
 	p := &Program{source: source, root: n.cond, slots: c.slots, lookAhead: c.looks, env: c.env, ast: c.ast, reads: Reads{
-		Fields: keys(c.fields), Events: keys(c.events), Segments: keys(c.segments), Clock: c.clock,
+		Fields: keys(c.audience.fields), Paths: c.audience.paths(c.env.audience, nil), Events: keys(c.events), Segments: keys(c.segments), Clock: c.clock,
 	}}
 	p.frames.New = func() any { return &frame{vars: make([]val, p.slots)} }
 	return p, c.problems

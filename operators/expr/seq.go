@@ -23,16 +23,26 @@ type frame struct {
 }
 
 // seq is a list that is iterated without being built: the events of a kind, or any other list, through stages.
-// Each element of the source has, as a function of the time, a presence in the list: True, False, or Error if the
+// Or the rows to which a link leads. Each element of the source has, as a function of the time, a presence in the list: True, False, or Error if the
 // making of the list fails by it.
 type seq struct {
-	kind      int     // index into Input.Events; -1: base
+	kind      int     // index into Input.Events; kindList: base; kindRows: rows
 	retention *Period // of the kind
 	base      evalFn
+	rows      rowsRef
 	stages    []stage
 	heads     int  // how many windows the stages begin with
 	fails     bool // the presence of an element can be Error
 }
+
+// What a seq is of, if not of the events of a kind.
+const (
+	kindList = -1 - iota
+	kindRows
+)
+
+// rowsRef finds rows, and until when they are found like this: not ok is an error.
+type rowsRef func(in *Input, f *frame) (rows []row.Row, ok bool, until row.Instant)
 
 type stageKind uint8
 
@@ -73,6 +83,7 @@ func (s *seq) plain() bool { return s.kind >= 0 && s.heads == len(s.stages) }
 // cursor is an open seq: the elements of the source from from up to n.
 type cursor struct {
 	events  []row.Event
+	rows    []row.Row
 	base    val
 	from, n int
 	until   row.Instant // of the source as a whole
@@ -80,7 +91,11 @@ type cursor struct {
 }
 
 func (s *seq) open(in *Input, f *frame) cursor {
-	if s.kind < 0 {
+	switch s.kind {
+	case kindRows:
+		rows, ok, until := s.rows(in, f)
+		return cursor{rows: rows, n: len(rows), until: until, failed: !ok}
+	case kindList:
 		base := s.base(in, f)
 		if base.k != kList {
 			return cursor{until: base.until, failed: true}
@@ -117,7 +132,10 @@ func both(p Truth, u row.Instant, q Truth, w row.Instant, pFails bool) (Truth, r
 
 // element returns element i, its presence and until when that presence holds.
 func (s *seq) element(in *Input, f *frame, c *cursor, i int) (el val, p Truth, u row.Instant) {
-	if s.kind < 0 {
+	switch s.kind {
+	case kindRows:
+		return s.through(in, f, 0, val{k: kObj, ref: &c.rows[i], until: never}, True, never)
+	case kindList:
 		return s.through(in, f, 0, c.base.at(i), True, never)
 	}
 	e := &c.events[i]

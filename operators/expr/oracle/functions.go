@@ -7,6 +7,7 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
@@ -42,6 +43,7 @@ func declarations(loc *time.Location) []cel.EnvOption {
 	opts := []cel.EnvOption{
 		cel.Variable(nowVariable, cel.TimestampType),
 		withClock("ago"), withClock("ahead"),
+		cel.Macros(cel.GlobalMacro("has", 1, has)),
 		cel.Macros(cel.ReceiverMacro("within", 1,
 			func(f cel.MacroExprFactory, target ast.Expr, args []ast.Expr) (ast.Expr, *cel.Error) {
 				return f.NewCall("@within", target, f.NewIdent(nowVariable), args[0]), nil
@@ -57,6 +59,24 @@ func declarations(loc *time.Location) []cel.EnvOption {
 		opts = append(opts, accessors(loc)...)
 	}
 	return append(opts, front.Declare(bind)...)
+}
+
+// has makes has(x.a.b.c) what has(x.a) && has(x.a.b) && has(x.a.b.c) is in CEL: false where a link leads to no row.
+// (A field of a field can be nothing else than a row's to which a link leads.)
+func has(f cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *cel.Error) {
+	if args[0].Kind() != ast.SelectKind || args[0].AsSelect().IsTestOnly() {
+		return nil, f.NewError(args[0].ID(), "invalid argument to has() macro")
+	}
+	of := args[0].AsSelect().Operand()
+	test := f.NewPresenceTest(of, args[0].AsSelect().FieldName())
+	if of.Kind() != ast.SelectKind || of.AsSelect().IsTestOnly() {
+		return test, nil
+	}
+	there, err := has(f, nil, []ast.Expr{f.Copy(of)})
+	if err != nil {
+		return nil, err
+	}
+	return f.NewCall(operators.LogicalAnd, there, test), nil
 }
 
 // accessors makes getMonth() and its like, without a zone of their own, those of the zone loc: each becomes a function

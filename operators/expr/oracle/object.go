@@ -7,6 +7,7 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 
+	"github.com/weirstream/weir/operators/expr"
 	"github.com/weirstream/weir/operators/expr/internal/front"
 	"github.com/weirstream/weir/state/row"
 )
@@ -15,15 +16,17 @@ import (
 type object struct {
 	schema *row.Schema
 	fields row.Row
-	event  *row.Event // nil: a row
+	event  *row.Event  // nil: a row
+	table  *expr.Table // whose links lead on from the row; nil: none
+	linked expr.Rows
 }
 
-// ofRow is the value of a row that may not be there.
-func ofRow(s *row.Schema, r row.Row) ref.Val {
+// ofRow is the value of a row that may not be there. The links of table lead on from it.
+func ofRow(s *row.Schema, r row.Row, table *expr.Table, linked expr.Rows) ref.Val {
 	if r == nil {
 		return types.NullValue
 	}
-	return &object{schema: s, fields: r}
+	return &object{schema: s, fields: r, table: table, linked: linked}
 }
 
 // Value implements ref.Val.
@@ -56,6 +59,13 @@ func (o *object) field(name string) ref.Val {
 		}
 		return ofValue(o.fields[i])
 	}
+	if o.table != nil {
+		for _, l := range o.table.Links {
+			if l.Name == name {
+				return o.follow(l)
+			}
+		}
+	}
 	switch {
 	case o.event != nil && name == front.EventTime:
 		return ofValue(o.event.Time)
@@ -63,6 +73,18 @@ func (o *object) field(name string) ref.Val {
 		return types.String(o.event.ID)
 	}
 	return types.NullValue
+}
+
+// follow returns what the link l leads to.
+func (o *object) follow(l *expr.Link) ref.Val {
+	if !l.Many {
+		return ofRow(l.To.Schema, o.linked.One(l, o.fields), l.To, o.linked)
+	}
+	var vals []ref.Val
+	for _, r := range o.linked.Many(l, o.fields) {
+		vals = append(vals, ofRow(l.To.Schema, r, l.To, o.linked))
+	}
+	return types.NewRefValList(types.DefaultTypeAdapter, vals)
 }
 
 func ofValue(v row.Value) ref.Val {

@@ -5,6 +5,7 @@ package oracle
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"cel.dev/cel-go/cel"
@@ -18,8 +19,9 @@ import (
 
 // Oracle compiles conditions in a scope. Safe for concurrent use.
 type Oracle struct {
-	scope expr.Scope
-	front *front.Env
+	scope    expr.Scope
+	front    *front.Env
+	audience *expr.Table // of scope.Tables; nil: the audience has no links
 }
 
 // New prepares a scope.
@@ -28,6 +30,16 @@ func New(s expr.Scope) (*Oracle, error) {
 	fs := front.Scope{Audience: s.Audience, Change: s.Change, Event: s.Event, Segments: s.Segments}
 	for _, k := range s.Events {
 		fs.Events = append(fs.Events, k.Schema)
+	}
+	for _, t := range s.Tables {
+		ft := front.Table{Schema: t.Schema}
+		for _, l := range t.Links {
+			ft.Links = append(ft.Links, front.Link{Name: l.Name, To: slices.Index(s.Tables, l.To), Many: l.Many})
+		}
+		fs.Tables = append(fs.Tables, ft)
+		if s.Audience != nil && t.Schema.Name == s.Audience.Name {
+			o.audience = t
+		}
 	}
 	loc := s.Zone
 	if loc == nil {
@@ -57,7 +69,7 @@ func (o *Oracle) Compile(source string) (*Condition, error) {
 	return &Condition{oracle: o, program: p}, nil
 }
 
-// Eval evaluates the condition on in.
+// Eval evaluates the condition on in. Links are followed by in.Linked, which may be Tables.
 func (c *Condition) Eval(in *expr.Input) expr.Truth {
 	out, _, err := c.program.Eval(c.oracle.variables(in))
 	if err != nil {
@@ -77,10 +89,10 @@ func (o *Oracle) variables(in *expr.Input) map[string]any {
 	now := in.Now.Time()
 	vars := map[string]any{front.Now: types.Timestamp{Time: now}, nowVariable: types.Timestamp{Time: now}}
 	if s := o.scope.Audience; s != nil {
-		vars[s.Name] = ofRow(s, in.Subject)
+		vars[s.Name] = ofRow(s, in.Subject, o.audience, in.Linked)
 	}
 	if s := o.scope.Change; s != nil {
-		vars[front.Before], vars[front.After] = ofRow(s, in.Before), ofRow(s, in.After)
+		vars[front.Before], vars[front.After] = ofRow(s, in.Before, nil, nil), ofRow(s, in.After, nil, nil)
 	}
 	if s := o.scope.Event; s != nil {
 		vars[front.EventVariable] = types.NullValue

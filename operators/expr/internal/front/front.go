@@ -40,7 +40,21 @@ type Scope struct {
 	Audience, Change, Event *row.Schema
 	Events                  []*row.Schema
 	Segments                []string
-	Links                   []string // fields of the audience row that are links
+	Links                   []string // fields of the audience row that are links that nothing evaluates
+	Tables                  []Table
+}
+
+// Table is a table whose rows lead to those of others.
+type Table struct {
+	Schema *row.Schema
+	Links  []Link
+}
+
+// Link leads from the rows of a table to those of the table Scope.Tables[To]: to a list of them, or to one or null.
+type Link struct {
+	Name string
+	To   int
+	Many bool
 }
 
 // Access reads fields of objects for cel-go's interpreter. An Env that only checks needs none.
@@ -53,13 +67,15 @@ type Access interface {
 type Env struct {
 	CEL   *cel.Env
 	Scope Scope
-	names map[string]*object // by type name
+
+	names  map[string]*object // by type name
+	tables []*object          // by Scope.Tables
 }
 
 // New declares s to cel-go; functions are the declarations of weir's own functions (see Functions).
 func New(s Scope, access Access, functions ...cel.EnvOption) (*Env, error) {
 	e := &Env{Scope: s, names: map[string]*object{}}
-	p := &provider{access: access, names: e.names}
+	p := &provider{access: access, env: e}
 	opts := []cel.EnvOption{
 		cel.CrossTypeNumericComparisons(true),
 		cel.EnableHiddenAccumulatorName(true),
@@ -98,17 +114,17 @@ func (e *Env) variables() ([]cel.EnvOption, error) {
 		return nil
 	}
 	if s := e.Scope.Audience; s != nil {
-		if err := declare(s.Name, e.declare(s, false)); err != nil {
+		if err := declare(s.Name, e.declare(s, false).typ); err != nil {
 			return nil, err
 		}
 	}
 	for _, s := range e.Scope.Events {
-		if err := declare(s.Name, cel.ListType(e.declare(s, true))); err != nil {
+		if err := declare(s.Name, cel.ListType(e.declare(s, true).typ)); err != nil {
 			return nil, err
 		}
 	}
 	if s := e.Scope.Change; s != nil {
-		t := e.declare(s, false)
+		t := e.declare(s, false).typ
 		if err := declare(Before, t); err != nil {
 			return nil, err
 		}
@@ -117,14 +133,14 @@ func (e *Env) variables() ([]cel.EnvOption, error) {
 		}
 	}
 	if s := e.Scope.Event; s != nil {
-		if err := declare(EventVariable, e.declare(s, true)); err != nil {
+		if err := declare(EventVariable, e.declare(s, true).typ); err != nil {
 			return nil, err
 		}
 	}
 	for i := range e.Scope.Segments {
 		opts = append(opts, cel.Variable(SegmentVariable(i), cel.BoolType))
 	}
-	return opts, nil
+	return opts, e.declareTables()
 }
 
 // SegmentVariable is the name of the variable that stands for membership of Scope.Segments[i].
@@ -154,6 +170,29 @@ func (e *Env) FieldNames(name string) []string {
 		return o.fieldNames()
 	}
 	return nil
+}
+
+// Table returns the position in Scope.Tables of the table whose rows are of the object type called name; -1: none.
+func (e *Env) Table(name string) int {
+	if o, ok := e.names[name]; ok {
+		return slices.Index(e.tables, o)
+	}
+	return -1
+}
+
+// Types returns the names of the object types, ordered: first the audience's, then by name.
+func (e *Env) Types() []string {
+	var names []string
+	for name := range e.names {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if s := e.Scope.Audience; s != nil && (a == s.Name) != (b == s.Name) {
+			return map[bool]int{true: -1, false: 1}[a == s.Name]
+		}
+		return strings.Compare(a, b)
+	})
+	return names
 }
 
 // Object returns the schema of the object type called name, and whether it is a kind of events.

@@ -1,6 +1,8 @@
 package front
 
 import (
+	"fmt"
+
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 
@@ -17,12 +19,13 @@ const (
 type object struct {
 	schema *row.Schema
 	event  bool
-	links  []string
+	table  *Table   // nil: no links lead on from it
+	links  []string // that nothing evaluates
 	typ    *cel.Type
 }
 
 // declare returns the object type of s; the same schema gives the same type.
-func (e *Env) declare(s *row.Schema, event bool) *cel.Type {
+func (e *Env) declare(s *row.Schema, event bool) *object {
 	name := s.Name
 	for {
 		o, taken := e.names[name]
@@ -30,7 +33,7 @@ func (e *Env) declare(s *row.Schema, event bool) *cel.Type {
 			break
 		}
 		if o.event == event && sameFields(o.schema, s) {
-			return o.typ
+			return o
 		}
 		name += "_row"
 	}
@@ -39,7 +42,34 @@ func (e *Env) declare(s *row.Schema, event bool) *cel.Type {
 		o.links = e.Scope.Links
 	}
 	e.names[name] = o
-	return o.typ
+	return o
+}
+
+// declareTables gives the object types of the tables their links.
+func (e *Env) declareTables() error {
+	for i := range e.Scope.Tables {
+		t := &e.Scope.Tables[i]
+		o := e.declare(t.Schema, false)
+		if o.table != nil {
+			return fmt.Errorf("cannot declare the table %q twice", t.Schema.Name)
+		}
+		o.table = t
+		e.tables = append(e.tables, o)
+	}
+	for _, o := range e.tables {
+		taken := map[string]bool{}
+		for _, f := range o.schema.Fields {
+			taken[f.Name] = true
+		}
+		for _, l := range o.table.Links {
+			if taken[l.Name] {
+				return fmt.Errorf("cannot declare the link %q of table %q: the name is taken; rename the link",
+					l.Name, o.schema.Name)
+			}
+			taken[l.Name] = true
+		}
+	}
+	return nil
 }
 
 func sameFields(a, b *row.Schema) bool {
@@ -65,11 +95,16 @@ func (o *object) fieldNames() []string {
 	if o.event {
 		names = append(names, EventID, EventTime)
 	}
+	if o.table != nil {
+		for _, l := range o.table.Links {
+			names = append(names, l.Name)
+		}
+	}
 	return append(names, o.links...)
 }
 
-// field returns the type of the field called name.
-func (o *object) field(name string) (*cel.Type, bool) {
+// field returns the type of the field or link of o called name.
+func (e *Env) field(o *object, name string) (*cel.Type, bool) {
 	if i, ok := o.schema.Field(name); ok {
 		return celType(o.schema.Fields[i].Type), true
 	}
@@ -78,6 +113,15 @@ func (o *object) field(name string) (*cel.Type, bool) {
 		return cel.NullableType(cel.StringType), true
 	case o.event && name == EventTime:
 		return cel.TimestampType, true
+	case o.table != nil:
+		for _, l := range o.table.Links {
+			switch to := e.tables[l.To].typ; {
+			case l.Name == name && l.Many:
+				return cel.ListType(to), true
+			case l.Name == name:
+				return to, true
+			}
+		}
 	}
 	for _, l := range o.links {
 		if l == name {
@@ -110,29 +154,29 @@ func celType(t row.Type) *cel.Type {
 type provider struct {
 	types.Provider
 	access Access
-	names  map[string]*object
+	env    *Env
 }
 
 func (p *provider) FindStructType(name string) (*types.Type, bool) {
-	if o, ok := p.names[name]; ok {
+	if o, ok := p.env.names[name]; ok {
 		return types.NewTypeTypeWithParam(o.typ), true
 	}
 	return p.Provider.FindStructType(name)
 }
 
 func (p *provider) FindStructFieldNames(name string) ([]string, bool) {
-	if o, ok := p.names[name]; ok {
+	if o, ok := p.env.names[name]; ok {
 		return o.fieldNames(), true
 	}
 	return p.Provider.FindStructFieldNames(name)
 }
 
 func (p *provider) FindStructFieldType(name, field string) (*types.FieldType, bool) {
-	o, ok := p.names[name]
+	o, ok := p.env.names[name]
 	if !ok {
 		return p.Provider.FindStructFieldType(name, field)
 	}
-	t, ok := o.field(field)
+	t, ok := p.env.field(o, field)
 	if !ok {
 		return nil, false
 	}
