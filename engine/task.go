@@ -172,6 +172,10 @@ func (t *Task) resetCounters() error {
 	return nil
 }
 
+// ExchangeNext returns where the task goes on in the exchange topic, and the id of that topic: its start with a zero id,
+// as no task reads the exchange topic yet.
+func (t *Task) ExchangeNext() (topic [16]byte, next int64) { return [16]byte{}, 0 }
+
 // Bytes returns about how many bytes the open epoch will write.
 func (t *Task) Bytes() int { return t.epoch.bytes }
 
@@ -217,7 +221,7 @@ func (t *Task) mark(e *entry) {
 // Effects returns all that the open epoch writes. The task does nothing until Applied or Reset is called.
 func (t *Task) Effects() Part {
 	ep := &t.epoch
-	part := Part{Partition: t.partition, Next: -1, Outputs: ep.outputs, Born: ep.born}
+	part := Part{Partition: t.partition, Next: -1, Exchange: -1, Outputs: ep.outputs, Born: ep.born}
 	if !ep.began {
 		return part
 	}
