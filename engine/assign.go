@@ -115,7 +115,8 @@ func (w *Worker) read(ctx context.Context, p int32, from int64) error {
 
 // takeSwept lets the records of tasks come whose sweep is done.
 func (w *Worker) takeSwept(s Session) {
-	var ready, rest []int32
+	var ready []Resumption
+	var rest []int32
 	for _, p := range w.sweeping {
 		t := w.tasks[p]
 		if t == nil || t.task == nil {
@@ -125,7 +126,7 @@ func (w *Worker) takeSwept(s Session) {
 			rest = append(rest, p)
 			continue
 		}
-		ready = append(ready, p)
+		ready = append(ready, t.resumption())
 	}
 	w.sweeping = rest
 	if len(ready) > 0 {
@@ -135,7 +136,7 @@ func (w *Worker) takeSwept(s Session) {
 
 // takeRestored opens the tasks whose restore has ended and lets their records come.
 func (w *Worker) takeRestored(s Session) error {
-	var ready []int32
+	var ready []Resumption
 	for {
 		var r restoreResult
 		select {
@@ -168,14 +169,25 @@ func (w *Worker) takeRestored(s Session) error {
 			w.sweeping = append(w.sweeping, p)
 			continue
 		}
-		ready = append(ready, p)
+		ready = append(ready, r.task.resumption())
 	}
+}
+
+// resumption says where the task goes on.
+func (t *workerTask) resumption() Resumption {
+	topic, next := t.task.ExchangeNext()
+	return Resumption{Partition: t.partition, Exchange: next, Topic: topic}
 }
 
 // revoke forgets a task. What it did in an epoch that is not committed is lost on purpose: the next owner does it.
 func (w *Worker) revoke(p int32) {
 	if t := w.tasks[p]; t != nil {
 		t.cancel()
+		if t.task != nil {
+			if err := t.task.Close(); err != nil {
+				w.config.Logger.Warn("cannot close a task", "partition", p, "err", err)
+			}
+		}
 		delete(w.tasks, p)
 		w.status.restoring(p, 0)
 	}
@@ -185,6 +197,7 @@ func (w *Worker) revoke(p int32) {
 func (w *Worker) rewind() error {
 	for _, t := range w.tasks {
 		t.records, t.taken = t.records[:0], 0
+		t.exchange, t.exchanged = t.exchange[:0], 0
 		if t.task == nil {
 			continue
 		}

@@ -85,15 +85,19 @@ func (t *Task) workInline(now row.Instant, first int) error {
 	return t.work(now, first, inlineVisits)
 }
 
-// ExchangeNext returns the offset of the next record of the exchange topic.
-func (t *Task) ExchangeNext(topic string) int64 {
+// ExchangeNext returns where the task goes on in the exchange topic, and the id of that topic; zero: at its start.
+func (t *Task) ExchangeNext() (topic [16]byte, next int64) {
+	name := t.config.App + exchangeSuffix
 	for s, m := range t.sources {
-		if s.Name == topic && s.Partition == t.partition {
-			return m.offset>>16 + 1
+		if s.Name == name && s.Partition == t.partition && m.offset>>16 >= next {
+			topic, next = s.Topic, m.offset>>16+1
 		}
 	}
-	return 0
+	return topic, next
 }
+
+// exchangeSuffix is the name of the exchange topic, behind the application's prefix.
+const exchangeSuffix = ".internal.exchange"
 
 // HoldEffects makes changes wait until SettleEffects: what all tasks exchange at one instant is one change then, as if
 // there were one partition only.

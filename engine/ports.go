@@ -71,16 +71,19 @@ type Poll struct {
 // Resumption is where a restored task goes on.
 type Resumption struct {
 	Partition int32
-	Exchange  int64 // the offset in the exchange topic that comes next: the task's own state has it, not the group
+	Exchange  int64    // the offset in the exchange topic that comes next: the task's own state has it, not the group
+	Topic     [16]byte // id of the exchange topic in which that is; zero: the task has read nothing of any yet
 }
 
 // Session is a worker's membership in the group that shares the input topic's partitions, and its transactions.
 // It belongs to one goroutine. After any error it must be closed; the worker then opens a new one and restores.
 type Session interface {
-	// Poll returns as soon as there is something, or empty after wait. recordsMax bounds the records.
+	// Poll returns as soon as there is something, or empty after wait. recordsMax bounds the records of both topics
+	// together; 0: none, without waiting. Messages of the exchange topic come first: they are of work that has begun.
 	Poll(ctx context.Context, wait time.Duration, recordsMax int) (Poll, error)
-	// Resume lets the records of restored partitions come.
-	Resume(partitions []int32)
+	// Resume lets the records of restored partitions come. Where the exchange topic no longer has what comes next, the
+	// following polls fail.
+	Resume(tasks []Resumption)
 	// Commit writes an epoch, all or nothing: outputs, facts to the changelog, messages, input positions. It is fenced:
 	// it can't succeed once one of the parts' partitions has another owner, also if no record was read. If it
 	// returns committed false without an error, nothing of the epoch happened, and the records come again.

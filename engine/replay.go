@@ -53,7 +53,7 @@ func NewReplay(cfg ReplayConfig, c *catalog.Catalog, s *state.Store, d Decoder,
 	for p := range cfg.Task.Partitions {
 		task, err := OpenTask(p, c, s, cfg.Task)
 		if err != nil {
-			return nil, errors.Join(err, r.release())
+			return nil, errors.Join(err, r.Release())
 		}
 		r.tasks = append(r.tasks, task)
 		r.now = max(r.now, task.Clock())
@@ -65,8 +65,8 @@ func NewReplay(cfg ReplayConfig, c *catalog.Catalog, s *state.Store, d Decoder,
 	return r, nil
 }
 
-// release closes the tasks.
-func (r *Replay) release() error {
+// Release gives up what the replay holds of the store. What it has done since the last Flush is lost.
+func (r *Replay) Release() error {
 	var err error
 	for _, t := range r.tasks {
 		err = errors.Join(err, t.Close())
@@ -211,10 +211,10 @@ func (r *Replay) Now() row.Instant { return r.now }
 func (r *Replay) Close() error {
 	if r.now != row.Earliest {
 		if err := r.advance(r.now, true); err != nil {
-			return errors.Join(err, r.release())
+			return errors.Join(err, r.Release())
 		}
 	}
-	return errors.Join(r.Flush(), r.release())
+	return errors.Join(r.Flush(), r.Release())
 }
 
 // advance fires what is due up to the instant at, of all tasks in the order of time.

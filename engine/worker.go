@@ -56,6 +56,8 @@ type workerTask struct {
 	cancel    context.CancelFunc
 	records   []Record // polled and not yet committed
 	taken     int      // how many of them the open epoch has worked off
+	exchange  []Record // likewise, of the exchange topic
+	exchanged int
 	failed    error
 }
 
@@ -161,21 +163,33 @@ func (w *Worker) round(ctx context.Context, s Session) error {
 	if len(poll.Revoked)+len(poll.Assigned) > 0 {
 		w.publish()
 	}
-	for i := range poll.Records {
-		r := &poll.Records[i]
+	if err := w.hand(poll.Exchange, func(t *workerTask) *[]Record { return &t.exchange }); err != nil {
+		return err
+	}
+	if err := w.hand(poll.Records, func(t *workerTask) *[]Record { return &t.records }); err != nil {
+		return err
+	}
+	return w.epoch(ctx, s)
+}
+
+// hand gives polled records to their tasks.
+func (w *Worker) hand(records []Record, queue func(*workerTask) *[]Record) error {
+	for i := range records {
+		r := &records[i]
 		t := w.tasks[r.Partition]
 		if t == nil || t.task == nil {
 			return fmt.Errorf("a record of partition %d came while its task is not running", r.Partition)
 		}
-		t.records = append(t.records, *r)
+		q := queue(t)
+		*q = append(*q, *r)
 	}
-	return w.epoch(ctx, s)
+	return nil
 }
 
 // backlog tells whether records that were polled are left from an epoch that was full.
 func (w *Worker) backlog() bool {
 	for _, t := range w.tasks {
-		if len(t.records) > 0 {
+		if len(t.records)+len(t.exchange) > 0 {
 			return true
 		}
 	}
@@ -193,7 +207,7 @@ func (w *Worker) wait() time.Duration {
 			wait = min(wait, 20*time.Millisecond) // its restore may end at any time
 			continue
 		}
-		if _, sweeping := t.task.Sweeping(); sweeping || len(t.records) > 0 || t.task.Working() {
+		if _, sweeping := t.task.Sweeping(); sweeping || len(t.records)+len(t.exchange) > 0 || t.task.Working() {
 			return 0
 		}
 		due, err := t.task.NextDue()
@@ -235,7 +249,10 @@ func (w *Worker) epoch(ctx context.Context, s Session) error {
 		if t.taken > 0 {
 			part.Next = t.records[t.taken-1].Offset + 1
 		}
-		if part.Next >= 0 || len(part.Facts)+len(part.Outputs) > 0 {
+		if t.exchanged > 0 {
+			part.Exchange = t.exchange[t.exchanged-1].Offset + 1
+		}
+		if part.Next >= 0 || part.Exchange >= 0 || len(part.Facts)+len(part.Outputs) > 0 {
 			parts = append(parts, part)
 		}
 	}
@@ -249,13 +266,15 @@ func (w *Worker) epoch(ctx context.Context, s Session) error {
 // of all tasks may still grow by, is used up: the rest stays for the next epoch.
 func (t *workerTask) step(now row.Instant, timersMax int, room *atomic.Int64) error {
 	task := t.task
-	t.taken = 0
+	t.taken, t.exchanged = 0, 0
 	if _, sweeping := task.Sweeping(); sweeping {
 		return task.Sweep(now, timersMax)
 	}
-	if len(t.records) == 0 {
-		_, err := task.Advance(now, true, timersMax)
-		return err
+	if len(t.records)+len(t.exchange) == 0 {
+		if _, err := task.Advance(now, true, timersMax); err != nil {
+			return err
+		}
+		return task.Work(now, workShare)
 	}
 	for {
 		done, err := task.Advance(now, false, timersMax)
@@ -266,17 +285,33 @@ func (t *workerTask) step(now row.Instant, timersMax int, room *atomic.Int64) er
 			break
 		}
 	}
-	for size := task.Bytes(); t.taken < len(t.records); {
-		r := &t.records[t.taken]
-		if err := task.Take(r, now); err != nil {
+	if err := task.Work(now, workShare); err != nil {
+		return err
+	}
+	err := t.takeAll(t.exchange, &t.exchanged, room, func(r *Record) error { return task.TakeMessage(r, now) })
+	if err != nil {
+		return err
+	}
+	return t.takeAll(t.records, &t.taken, room, func(r *Record) error { return task.Take(r, now) })
+}
+
+// workShare is how many subjects, in one epoch of one task, a change is brought to that concerns very many: a bound on
+// what the records of others wait for.
+const workShare = 512
+
+// takeAll takes records until room is used up, but one at least, and counts them.
+func (t *workerTask) takeAll(records []Record, taken *int, room *atomic.Int64, take func(*Record) error) error {
+	for size := t.task.Bytes(); *taken < len(records); {
+		r := &records[*taken]
+		if err := take(r); err != nil {
 			return err
 		}
-		t.taken++
-		grown := task.Bytes() + len(r.Value)
+		*taken++
+		grown := t.task.Bytes() + len(r.Value)
 		if room.Add(int64(size-grown)) <= 0 {
 			break
 		}
-		size = task.Bytes()
+		size = t.task.Bytes()
 	}
 	return nil
 }
@@ -296,7 +331,8 @@ func (w *Worker) commit(ctx context.Context, s Session, parts []Part) error {
 	}
 	for _, t := range w.tasks {
 		t.records = t.records[:copy(t.records, t.records[t.taken:])]
-		t.taken = 0
+		t.exchange = t.exchange[:copy(t.exchange, t.exchange[t.exchanged:])]
+		t.taken, t.exchanged = 0, 0
 	}
 	w.config.Task.Counts.Commits.Add(1)
 	if err := w.apply(parts, outcome); err != nil {

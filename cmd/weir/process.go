@@ -158,7 +158,7 @@ func (p *process) work(ctx context.Context, partitions int32, memory memoryShare
 		format = emit.Msgpack
 	}
 	p.worker = engine.NewWorker(engine.WorkerConfig{
-		Task: engine.TaskConfig{App: p.settings.App, Format: format, Counts: &p.counts,
+		Task: engine.TaskConfig{App: p.settings.App, Partitions: partitions, Format: format, Counts: &p.counts,
 			CacheBytes: int(memory.subjects / int64(partitions)), MetricsInterval: metricsInterval},
 		EpochRecords: p.settings.EpochRecords, EpochBytes: int64(p.settings.EpochBytes), EpochTimers: timersOfEpoch,
 		PollWait: pollWait, RetryMax: startRetryMax, Logger: p.log,

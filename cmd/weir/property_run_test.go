@@ -138,7 +138,7 @@ func (r *propertyRun) all() (err error) {
 		}
 	}
 	r.move = len(r.world.moves)
-	return r.replay.Flush()
+	return errors.Join(r.replay.Flush(), r.replay.Release())
 }
 
 // step makes one move.
@@ -180,7 +180,7 @@ func (r *propertyRun) start(i int) error {
 }
 
 // commit follows the facts of an epoch, as the compacted changelog does. The epoch ends with the present move.
-func (r *propertyRun) commit(facts []state.Fact) {
+func (r *propertyRun) commit(_ int32, facts []state.Fact) {
 	r.committed = r.move + 1
 	for _, f := range facts {
 		key := string(f.Key)
@@ -220,10 +220,14 @@ func (r *propertyRun) disturb(i int) error {
 			return err
 		}
 	}
+	if c == flush {
+		return nil
+	}
+	if err := r.replay.Release(); err != nil {
+		return err
+	}
 	from := i
 	switch c {
-	case flush:
-		return nil
 	case restore:
 		if err := r.restore(); err != nil {
 			return err

@@ -26,6 +26,7 @@ type replayOptions struct {
 	metrics     time.Duration
 	epoch       int
 	recordBytes int
+	partitions  int32
 }
 
 // replayCommand returns `weir replay`.
@@ -62,6 +63,7 @@ after all that became due up to it. Refused lines go to the deadletter topic of 
 	f.DurationVar(&o.metrics, "metrics", 0,
 		"write a metrics record per definition and interval of this length (default none)")
 	f.IntVar(&o.epoch, "epoch-records", 1000, "input lines of one epoch; the output does not depend on it")
+	f.Int32Var(&o.partitions, "partitions", 1, "run as if the topics had so many partitions; who is a member does not depend on it")
 	f.IntVar(&o.recordBytes, "record-bytes", 1<<20, "a longer record is refused")
 	_ = cmd.MarkFlagRequired("catalog")
 	return cmd
@@ -112,15 +114,15 @@ func runReplay(o replayOptions, c *catalog.Catalog, store *state.Store, in io.Re
 	counts := &engine.Counts{}
 	r, err := engine.NewReplay(engine.ReplayConfig{
 		EpochRecords: o.epoch,
-		Task: engine.TaskConfig{App: o.app, Format: emit.JSON, CacheBytes: 64 << 20, Counts: counts,
-			MetricsInterval: row.Instant(o.metrics)},
+		Task: engine.TaskConfig{App: o.app, Format: emit.JSON, CacheBytes: 64 << 20 / int(o.partitions), Counts: counts,
+			Partitions: o.partitions, MetricsInterval: row.Instant(o.metrics)},
 	}, c, store, decode.New(c, decode.Options{RecordBytesMax: o.recordBytes,
 		Commands: o.app + ".commands"}), w.output)
 	if err != nil {
 		return err
 	}
 	if err := replayLines(r, in, row.Never); err != nil {
-		return errors.Join(err, w.w.Flush())
+		return errors.Join(err, w.w.Flush(), r.Release())
 	}
 	if err := errors.Join(r.Close(), w.w.Flush()); err != nil {
 		return err

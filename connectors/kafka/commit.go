@@ -47,13 +47,15 @@ func (s *Session) Commit(ctx context.Context, parts []engine.Part) (engine.Outco
 
 // empty says whether the epoch did nothing at all.
 func empty(parts []engine.Part) bool {
-	return silent(parts) && !slices.ContainsFunc(parts, func(p engine.Part) bool { return p.Next >= 0 })
+	return silent(parts) && !slices.ContainsFunc(parts, func(p engine.Part) bool {
+		return p.Next >= 0 || p.Exchange > 0
+	})
 }
 
 // silent says whether the epoch only moves positions.
 func silent(parts []engine.Part) bool {
 	for i := range parts {
-		if len(parts[i].Outputs) > 0 || len(parts[i].Facts) > 0 {
+		if len(parts[i].Outputs)+len(parts[i].Facts)+len(parts[i].Messages) > 0 {
 			return false
 		}
 	}
@@ -138,14 +140,17 @@ func (s *Session) rewound() {
 	for p := range s.heads {
 		s.heads[p] = s.committed[p]
 	}
+	s.exchange.rewind()
 }
 
 // advance notes what is committed now.
 func (s *Session) advance(parts []engine.Part) {
 	for i := range parts {
-		if p := &parts[i]; p.Next >= 0 {
+		p := &parts[i]
+		if p.Next >= 0 {
 			s.committed[p.Partition] = s.next(p)
 		}
+		s.exchange.committed(p.Partition, p.Exchange)
 	}
 }
 
@@ -158,8 +163,8 @@ func (s *Session) next(p *engine.Part) kgo.EpochOffset {
 }
 
 // withOffsets makes the client commit the parts' positions rather than all that it has handed out, and always
-// something: the generation of the group is checked with the offsets only, so that an epoch of timers, which has
-// read nothing, would else not be fenced. Such an epoch commits its changelog positions, which nobody reads back.
+// something: the generation of the group is checked with the offsets only, so that an epoch of timers or of messages,
+// which has read no input, would else not be fenced. Such an epoch commits its changelog positions, which nobody reads back.
 func (s *Session) withOffsets(ctx context.Context, parts []engine.Part, e *epoch) context.Context {
 	return kgo.PreTxnCommitFnContext(ctx, func(req *kmsg.TxnOffsetCommitRequest) error {
 		if !s.holdsAll(parts) {
@@ -224,11 +229,14 @@ func (s *Session) produce(ctx context.Context, parts []engine.Part) (*epoch, err
 	e := &epoch{facts: s.changelog.name, changelog: make(map[int32]int64, len(parts))}
 	count := 0
 	for i := range parts {
-		count += len(parts[i].Outputs) + len(parts[i].Facts)
+		count += len(parts[i].Outputs) + len(parts[i].Facts) + len(parts[i].Messages)
 	}
 	slab := make([]kgo.Record, count)
 	buffered, bytes := 0, 0
-	send := func(r *kgo.Record) error {
+	send := func(fill func(r *kgo.Record)) error {
+		r := &slab[0]
+		slab = slab[1:]
+		fill(r)
 		s.cl.Produce(ctx, r, e.acknowledged)
 		buffered++
 		bytes += len(r.Key) + len(r.Value)
@@ -242,18 +250,21 @@ func (s *Session) produce(ctx context.Context, parts []engine.Part) (*epoch, err
 	for i := range parts {
 		p := &parts[i]
 		for j := range p.Outputs {
-			r := &slab[0]
-			slab = slab[1:]
-			s.fill(r, p.Partition, &p.Outputs[j])
-			if err := send(r); err != nil {
+			if err := send(func(r *kgo.Record) { s.fill(r, p.Partition, &p.Outputs[j]) }); err != nil {
 				return e, fmt.Errorf("cannot write an epoch's outputs: %w", err)
 			}
 		}
+		for _, m := range p.Messages {
+			if err := send(func(r *kgo.Record) {
+				r.Topic, r.Partition, r.Value = s.exchange.topic.name, m.To, m.Value
+			}); err != nil {
+				return e, fmt.Errorf("cannot write an epoch's messages: %w", err)
+			}
+		}
 		for _, f := range p.Facts {
-			r := &slab[0]
-			slab = slab[1:]
-			r.Topic, r.Partition, r.Key, r.Value = s.changelog.name, p.Partition, f.Key, f.Value
-			if err := send(r); err != nil {
+			if err := send(func(r *kgo.Record) {
+				r.Topic, r.Partition, r.Key, r.Value = s.changelog.name, p.Partition, f.Key, f.Value
+			}); err != nil {
 				return e, fmt.Errorf("cannot write an epoch's facts: %w", err)
 			}
 		}

@@ -130,7 +130,7 @@ func (w *world) work(next map[int32]int64, epochs *atomic.Int64, done func() boo
 		if err != nil {
 			return err
 		}
-		s.Resume(p.Assigned)
+		s.Resume(started(p.Assigned))
 		if len(p.Records) == 0 {
 			w.committedOffsets(next) // of a commit whose outcome was unknown
 		}

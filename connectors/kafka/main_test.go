@@ -81,7 +81,8 @@ type worker struct {
 	*world
 	*Session
 	owned  map[int32]bool
-	events []string // "+3", "-3", and "3@17" for a record
+	events []string        // "+3", "-3", and "3@17" for a record
+	came   []engine.Record // messages that the last poll brought
 }
 
 func (w *world) open(instance string) *worker {
@@ -120,8 +121,23 @@ func (k *worker) poll() []engine.Record {
 		}
 		k.events = append(k.events, fmt.Sprintf("%d@%d", r.Partition, r.Offset))
 	}
-	k.Resume(p.Assigned)
+	for _, r := range p.Exchange {
+		if !k.owned[r.Partition] {
+			k.Errorf("a message came to partition %d, which is not owned", r.Partition)
+		}
+	}
+	k.came = slices.Clone(p.Exchange)
+	k.Resume(started(p.Assigned))
 	return slices.Clone(p.Records)
+}
+
+// started resumes tasks that have read nothing of the exchange topic.
+func started(partitions []int32) []engine.Resumption {
+	tasks := make([]engine.Resumption, len(partitions))
+	for i, p := range partitions {
+		tasks[i].Partition = p
+	}
+	return tasks
 }
 
 // own polls until the worker has n partitions; the records that come are given back.

@@ -130,11 +130,11 @@ func (o *ownership) holds(partition int32) bool {
 	return ok && o.told[partition] == tenure
 }
 
-// resume lets the records of those partitions come whose tenure is still the one that the worker knows of.
-func (o *ownership) resume(cl *kgo.Client, partitions []int32) {
+// resume lets the records of those partitions come whose tenure is still the one that the worker knows of, and returns
+// them.
+func (o *ownership) resume(cl *kgo.Client, partitions []int32) (ready []int32) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var ready []int32
 	for _, p := range partitions {
 		if tenure, ok := o.owned[p]; ok && o.told[p] == tenure {
 			ready = append(ready, p)
@@ -143,6 +143,7 @@ func (o *ownership) resume(cl *kgo.Client, partitions []int32) {
 	if len(ready) > 0 {
 		cl.ResumeFetchPartitions(map[string][]int32{o.topic: ready})
 	}
+	return ready
 }
 
 // watchedBalancer tells of each assignment that the group gives this member.

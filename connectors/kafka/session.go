@@ -29,12 +29,14 @@ type Session struct {
 	partitions int32
 
 	input, changelog topicRef
+	exchange         *exchange
 
 	// What the worker has read and what is committed, for each partition that it knows it owns.
 	heads     map[int32]kgo.EpochOffset
 	committed map[int32]kgo.EpochOffset
 
-	records  []engine.Record // reused by each Poll
+	records  []engine.Record // of the input topic; reused by each Poll, as messages are
+	messages []engine.Record // of the exchange topic
 	progress *progress
 }
 
@@ -109,18 +111,20 @@ func (s *Session) groupOptions() []kgo.Opt {
 	return opts
 }
 
-// lookUp finds the ids of the topics that commits name. They are fixed for the session: a topic that is made anew
-// breaks it.
+// lookUp finds the ids of the topics that the session names, and opens the exchange. They are fixed for the session: a
+// topic that is made anew breaks it.
 func (s *Session) lookUp(ctx context.Context) error {
 	if _, err := awaitBroker(ctx, &s.cfg, s.cl); err != nil {
 		return err
 	}
 	s.input.name, s.changelog.name = s.own.topic, s.cfg.Topic(TopicChangelog)
-	topics, err := kadm.NewClient(s.cl).ListTopics(ctx, s.input.name, s.changelog.name)
+	exchange := topicRef{name: s.cfg.Topic(TopicExchange)}
+	refs := []*topicRef{&s.input, &s.changelog, &exchange}
+	topics, err := kadm.NewClient(s.cl).ListTopics(ctx, s.input.name, s.changelog.name, exchange.name)
 	if err != nil {
 		return fmt.Errorf("cannot look up the session's topics: %w", err)
 	}
-	for _, t := range []*topicRef{&s.input, &s.changelog} {
+	for _, t := range refs {
 		d := topics[t.name]
 		if d.Err != nil {
 			return fmt.Errorf("cannot find topic %s: %w", t.name, d.Err)
@@ -130,7 +134,8 @@ func (s *Session) lookUp(ctx context.Context) error {
 		}
 		t.id = [16]byte(d.ID)
 	}
-	return nil
+	s.exchange, err = openExchange(&s.cfg, exchange, s.progress)
+	return err
 }
 
 // Poll implements engine.Session.
@@ -139,7 +144,12 @@ func (s *Session) Poll(ctx context.Context, wait time.Duration, recordsMax int) 
 	defer cancel()
 	waiting, cancelWake := s.own.pollContext(waiting)
 	defer cancelWake()
-	fetches, err := s.gather(ctx, waiting, recordsMax)
+	waiting, cancelMessages, ready := s.exchange.pollContext(waiting)
+	defer cancelMessages()
+	if ready > 0 {
+		waiting = atHand
+	}
+	fetches, err := s.gather(ctx, waiting, recordsMax-ready)
 	if err != nil {
 		return engine.Poll{}, err
 	}
@@ -149,16 +159,25 @@ func (s *Session) Poll(ctx context.Context, wait time.Duration, recordsMax int) 
 		delete(s.heads, partition)
 		delete(s.committed, partition)
 		s.progress.forget(s.input.name, partition)
+		s.exchange.revoke(partition)
 	}
 	for _, partition := range p.Assigned {
 		s.progress.begin(s.input.name, partition)
 	}
 	p.Records = s.take(fetches, p.Revoked)
+	s.messages, err = s.exchange.take(s.messages[:0], recordsMax-len(p.Records), s.own.holds)
+	if err != nil {
+		return engine.Poll{}, err
+	}
+	p.Exchange = s.messages
 	if len(p.Revoked) > 0 {
 		s.settleRevoked(ctx)
 	}
 	return p, nil
 }
+
+// atHand makes the client give what it has, and not wait.
+var atHand context.Context
 
 // What a poll gathers beyond its first fetch.
 const (
@@ -251,13 +270,27 @@ func (s *Session) settleRevoked(ctx context.Context) {
 }
 
 // Resume implements engine.Session. Partitions that have been lost since they were reported are left out.
-func (s *Session) Resume(partitions []int32) { s.own.resume(s.cl, partitions) }
+func (s *Session) Resume(tasks []engine.Resumption) {
+	partitions := make([]int32, len(tasks))
+	for i, t := range tasks {
+		partitions[i] = t.Partition
+	}
+	held := s.own.resume(s.cl, partitions)
+	for _, t := range tasks {
+		if slices.Contains(held, t.Partition) {
+			s.exchange.resume(t)
+		}
+	}
+}
 
 // Close implements engine.Session. A static member stays in the group until the session timeout, so that a quick
 // restart moves no partition.
 func (s *Session) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveWait)
 	defer cancel()
+	if s.exchange != nil { // it is the last that OpenSession opens
+		s.exchange.close()
+	}
 	if err := s.cl.LeaveGroupContext(ctx); err != nil {
 		s.cfg.Logger.Debug("the worker could not tell the group that it leaves", "error", err)
 	}

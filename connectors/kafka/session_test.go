@@ -75,7 +75,7 @@ func TestSessionWaitsForResume(t *testing.T) {
 			t.Fatalf("before Resume came %d records, error %v", len(p.Records), err)
 		}
 	}
-	a.Resume([]int32{0})
+	a.Resume([]engine.Resumption{{Partition: 0}})
 	a.owned[0] = true
 	if got := a.read(1); string(got[0].Value) != "one" {
 		t.Fatalf("after Resume came %q", got[0].Value)
@@ -200,11 +200,14 @@ func TestSessionLags(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return len(lags) == 2 && lags[1].Records == 0 && lags[1].Age == 0
+		return len(lags) == 4 && lags[3].Records == 0 && lags[3].Age == 0
 	})
 	w.write(TopicInput, 1, "four")
 	lags, err := a.Lags(w.ctx)
-	if err != nil || len(lags) != 2 || lags[1].Records != 1 || lags[1].Age <= 0 || lags[1].Partition != 1 {
+	if err != nil || len(lags) != 4 || lags[3].Records != 1 || lags[3].Age <= 0 || lags[3].Partition != 1 {
 		t.Fatalf("lags are %+v, error %v", lags, err)
+	}
+	if lags[0].Topic != w.cfg.Topic(TopicExchange) || lags[0].Records != 0 {
+		t.Fatalf("lags are %+v: those of the exchange topic come first", lags)
 	}
 }

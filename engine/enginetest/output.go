@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/weirstream/weir/engine"
@@ -47,6 +48,15 @@ func (o *output) bytes() string {
 		fmt.Fprintf(&b, " %s=%s", h.Key, h.Value)
 	}
 	return b.String()
+}
+
+// effect returns what a membership or a firing says to who acts on it, behind the output's key and a tab.
+func (o *output) effect() string {
+	fields := maps.Clone(o.fields)
+	delete(fields, "seq")
+	delete(fields, "cause")
+	text, _ := json.Marshal(fields)
+	return string(o.raw.Key) + "\t" + string(text)
 }
 
 // String returns the output as a line of a script would describe it.

@@ -29,9 +29,10 @@ type Config struct {
 // way is one of the ways in which a script runs. None may make a difference.
 type way struct {
 	name     string
-	epoch    int  // steps of an epoch
-	restart  bool // the task starts anew after each step
-	restored bool // the store is made anew from the changelog after each step
+	epoch    int   // steps of an epoch
+	restart  bool  // the task starts anew after each step
+	restored bool  // the store is made anew from the changelog after each step
+	parts    int32 // partitions; 0: one
 }
 
 var ways = []way{
@@ -40,13 +41,15 @@ var ways = []way{
 	{name: "all in one epoch", epoch: math.MaxInt},
 	{name: "restarted after each step", epoch: 1, restart: true},
 	{name: "restored from the changelog after each step", epoch: 1, restored: true},
+	{name: "in five partitions", epoch: 1, parts: 5},
+	{name: "in five partitions, restored from the changelog after each step", epoch: 1, restored: true, parts: 5},
 }
 
-// Run runs the script in five ways: plain, in epochs of any size, restarted and restored after every step. What comes
-// out must be what the script expects, and the same in all ways, to the byte. The error says what is not, naming file
-// and line; Failures takes it apart.
+// Run runs the script in all ways: plain, in epochs of any size, restarted and restored after every step, and in several
+// partitions. What comes out must be what the script expects, and the same in all ways, to the byte; in several
+// partitions the same for every subject. The error says what is not, naming file and line; Failures takes it apart.
 func (s *Script) Run(cfg Config) error {
-	var plain []string
+	var plain, effects []string
 	ways := ways
 	if cfg.Plain {
 		ways = ways[:1]
@@ -55,7 +58,9 @@ func (s *Script) Run(cfg Config) error {
 		r := &run{script: s, config: cfg, way: w, check: i == 0}
 		err := errors.Join(r.all(), r.close())
 		if i == 0 {
-			plain = r.bytes()
+			plain, effects = r.bytes(), r.effects()
+		} else if err == nil && w.parts > 0 {
+			err = s.sameAs(effects, r.effects(), w)
 		} else if err == nil {
 			err = s.sameAs(plain, r.bytes(), w)
 		}
@@ -102,6 +107,23 @@ func (r *run) bytes() []string {
 	for i, o := range r.outputs {
 		lines[i] = o.bytes()
 	}
+	return lines
+}
+
+// effects returns what came out as far as it does not depend on the number of partitions: memberships and firings,
+// without their numbers and without why, each subject's in order.
+func (r *run) effects() []string {
+	var lines []string
+	for _, o := range r.outputs {
+		if o.topic == "memberships" || o.topic == "firings" {
+			lines = append(lines, o.effect())
+		}
+	}
+	slices.SortStableFunc(lines, func(a, b string) int {
+		a, _, _ = strings.Cut(a, "\t")
+		b, _, _ = strings.Cut(b, "\t")
+		return strings.Compare(a, b)
+	})
 	return lines
 }
 
@@ -174,8 +196,19 @@ func orNone(ids []string) string {
 	return strings.Join(ids, " ")
 }
 
+// release gives up the replay before it is started again, if it is.
+func (r *run) release() error {
+	if !r.way.restart && !r.way.restored {
+		return nil
+	}
+	return r.replay.Release()
+}
+
 // disturb restarts or restores, as the way says, after the step number i.
 func (r *run) disturb(i int) error {
+	if err := r.release(); err != nil {
+		return err
+	}
 	switch {
 	case r.way.restart && r.config.Reopen != nil:
 		if err := r.store.Close(); err != nil {
@@ -227,7 +260,7 @@ func (r *run) start() error {
 	cfg := engine.ReplayConfig{
 		EpochRecords: r.way.epoch,
 		Task: engine.TaskConfig{App: "weir", Format: emit.JSON, CacheBytes: 1 << 20, Counts: &engine.Counts{},
-			MetricsInterval: row.Instant(r.script.metrics)},
+			Partitions: r.way.parts, MetricsInterval: row.Instant(r.script.metrics)},
 	}
 	if r.way.restored {
 		cfg.Facts = r.log.append
@@ -280,12 +313,14 @@ func (r *run) storeAgrees() error {
 	all := r.members()
 	for _, s := range r.script.catalog.Segments {
 		var held []string
-		err := r.store.Members(0, s.ID, func(id string) bool {
-			held = append(held, id)
-			return true
-		})
-		if err != nil {
-			return err
+		for p := range max(r.way.parts, 1) {
+			err := r.store.Members(p, s.ID, func(id string) bool {
+				held = append(held, id)
+				return true
+			})
+			if err != nil {
+				return err
+			}
 		}
 		slices.Sort(held)
 		if !slices.Equal(held, all[s.Name]) {

@@ -64,7 +64,7 @@ type Link struct {
 
 	From, Target *Table // this table and the other
 	KeyField     int    // position of Field in the schema of From
-	Index        uint64 // FNV-1a of From's name and Name: by it the rows are found that name a row of Target
+	Index        uint64 // FNV-1a of "link ", From's name and Name: by it the rows are found that name a row of Target
 }
 
 // Event is a kind of engagement event.

@@ -11,7 +11,7 @@ import (
 // own row, at every other place what a link leads to from the place above. It is immutable.
 type Place struct {
 	Name     string // the dotted path from the audience on: contact.account.opportunities
-	Index    uint64 // FNV-1a of Name: by it the rows above are found that lead to a row here
+	Index    uint64 // FNV-1a of "place " and Name: by it the rows above are found that lead to a row here
 	Audience *Audience
 	Table    *Table // of the rows here
 	Parent   *Place // nil: the root
@@ -154,7 +154,7 @@ func (c *Catalog) child(from *Place, l *expr.Link) *Place {
 }
 
 func (c *Catalog) place(p *Place) *Place {
-	p.Index = definitionID(p.Name)
+	p.Index = definitionID("place " + p.Name)
 	p.byField = make([][]int, len(p.Table.Schema.Fields))
 	c.byName[p.Name] = p
 	c.places[p.Table.Name] = append(c.places[p.Table.Name], p)

@@ -148,7 +148,7 @@ func (b *builder) resolveLink(t *tableDraft, l *linkDraft, reverse map[string]pl
 	if l.target == nil {
 		return
 	}
-	l.From, l.Target, l.Index = t.table, l.target.table, definitionID(t.name+"."+l.Name)
+	l.From, l.Target, l.Index = t.table, l.target.table, definitionID("link "+t.name+"."+l.Name)
 	l.KeyField, _ = t.table.Schema.Field(l.Field)
 	if ok && !b.doubtful[f.Name] && l.target.table.Key != "" && !b.doubtful[l.target.table.Key] &&
 		f.Type.String() != l.target.keyType.String() {

@@ -122,7 +122,7 @@ func TestWhy(t *testing.T) {
 		s.Events[opened] = append(s.Events[opened], row.Event{Time: row.OfTime(at.Time().AddDate(0, 0, -ago)),
 			Fields: row.Row{row.OfString("spring")}})
 	}
-	settle := segment.NewEvaluator(c.Audience("contact"))
+	settle := segment.NewEvaluator(c.Audience("contact"), nil)
 	settle.TouchAll()
 	settle.Settle(s, at, nil)
 	var b bytes.Buffer
