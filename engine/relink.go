@@ -12,7 +12,8 @@ type move struct {
 	entry         *entry
 	before, after row.Row
 	cause         emit.Cause
-	was           []bool // by place of the table: the row was needed there
+	copied        *message // of a copy: the image that it comes from; nil: this is the row's home, or the copy is forgotten
+	was           []bool   // by place of the table: the row was needed there
 }
 
 // linked tells whether links lead to or from rows of the table.
@@ -141,13 +142,15 @@ func (t *Task) tell(m *move) error {
 		return nil
 	}
 	g, s := m.entry.group, m.entry.subject
-	rev := s.Version.Lo
-	if t.owns(s.ID) {
-		rev = t.nextLink()
-	}
 	image := message{kind: imageMessage, table: g.table.Name, key: s.ID, schema: g.table.Schema, row: m.after,
-		rev: rev, cause: m.cause, born: t.born}
-	if t.owns(s.ID) {
+		cause: m.cause, born: t.born}
+	switch {
+	case m.copied != nil: // passed on as it came, though it may not be held
+		image.row, image.rev = m.copied.row, m.copied.rev
+	case !t.owns(s.ID):
+		return nil
+	default:
+		image.rev = t.nextLink()
 		t.sendParents(g, m, image)
 		if err := t.sendSubscribers(g.table.Name, s.ID, 0, image); err != nil {
 			return err

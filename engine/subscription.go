@@ -5,7 +5,6 @@ import (
 
 	"github.com/weirstream/weir/operators/catalog"
 	"github.com/weirstream/weir/state"
-	"github.com/weirstream/weir/state/row"
 )
 
 // subscribe asks the home of a row for it (stream 0), or for the rows that lead to it by the link whose Index stream
@@ -44,22 +43,9 @@ func (t *Task) unsubscribe(table *catalog.Table, key string, stream uint64) erro
 		return err
 	}
 	if stream == 0 {
-		return t.forget(table, key)
+		return t.forget(t.groups[table.Name], key)
 	}
-	link := t.linkByIndex(table.Name, stream)
-	if link == nil {
-		return nil
-	}
-	keys, err := t.links.overlay.Refs(stream, key, "", 0)
-	if err != nil {
-		return err
-	}
-	for _, k := range keys {
-		if err := t.forget(link.From, k); err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.forgetStream(table, key, stream)
 }
 
 // streamNeeded tells whether a place needs a row, or the rows that lead to it.
@@ -77,63 +63,6 @@ func (t *Task) streamNeeded(table *catalog.Table, key string, stream uint64) (bo
 		}
 	}
 	return false, nil
-}
-
-// linkByIndex returns the link to a table that is followed backwards and has the index; nil if there is none.
-func (t *Task) linkByIndex(table string, index uint64) *catalog.Link {
-	for _, p := range t.groups[table].places {
-		for _, child := range p.Children {
-			if child.Many && child.Link.Index == index {
-				return child.Link
-			}
-		}
-	}
-	return nil
-}
-
-// keeps tells whether there is a reason to hold the row with the key, which is r, here.
-func (t *Task) keeps(g *group, key string, r row.Row) (bool, error) {
-	if t.owns(key) {
-		return true, nil
-	}
-	if _, held, err := t.links.overlay.Subscription(g.table.Name, key, 0); err != nil || held {
-		return held, err
-	}
-	for _, l := range g.gathered {
-		parent := leadsTo(r, l)
-		if parent == "" {
-			continue
-		}
-		if t.owns(parent) {
-			return true, nil
-		}
-		if _, held, err := t.links.overlay.Subscription(l.Target.Name, parent, l.Index); err != nil || held {
-			return held, err
-		}
-	}
-	return false, nil
-}
-
-// forget drops the copy of a row that there is no reason to hold.
-func (t *Task) forget(table *catalog.Table, key string) error {
-	g := t.groups[table.Name]
-	e, err := t.load(g, key)
-	if err != nil || !e.subject.Known {
-		return err
-	}
-	if kept, err := t.keeps(g, key, e.subject.Row); err != nil || kept {
-		return err
-	}
-	return t.copyRow(e, nil, row.Version{}, false, &message{})
-}
-
-// copyRow makes r the copy of a row whose home is elsewhere; known false: nothing is known of it any more.
-func (t *Task) copyRow(e *entry, r row.Row, v row.Version, known bool, m *message) error {
-	s := e.subject
-	return t.relink(&move{entry: e, before: s.Row, after: r, cause: m.cause}, func() {
-		s.Row, s.Version, s.Known, e.rowChanged = r, v, known, true
-		t.mark(e)
-	})
 }
 
 // sendSubscribers sends a row to those who subscribed to a stream.
@@ -271,39 +200,6 @@ func (t *Task) takeImage(m *message) error {
 		return err
 	}
 	return t.complete(s)
-}
-
-// takeCopy brings the copy of a row up to date, if there is reason to hold one and m is not older.
-func (t *Task) takeCopy(m *message) error {
-	g := t.groups[m.table]
-	if t.owns(m.key) {
-		return nil
-	}
-	e, err := t.load(g, m.key)
-	if err != nil {
-		return err
-	}
-	s := e.subject
-	if s.Known && m.rev < s.Version.Lo {
-		return nil
-	}
-	version := row.Version{Known: true, Lo: m.rev}
-	known, err := t.keeps(g, m.key, m.row)
-	if err != nil {
-		return err
-	}
-	r := m.row
-	if !known {
-		r, version = nil, row.Version{}
-	}
-	if s.Row.Same(r) {
-		if s.Known || known {
-			s.Version, s.Known, e.rowChanged = version, known, true
-			t.mark(e)
-		}
-		return nil
-	}
-	return t.copyRow(e, r, version, known, m)
 }
 
 // unblock lets work try again that waits for rows of other partitions.
