@@ -259,6 +259,36 @@ func TestExchangeLag(t *testing.T) {
 	})
 }
 
+// A partition that was lost and has come back goes on where its state says, whatever was read for it before, and so
+// does one whose loss the reader has not seen yet when it gets records.
+func TestExchangeTenure(t *testing.T) {
+	w := newWorld(t, 1)
+	a := w.open("a")
+	a.own(1)
+	a.commit(post(0, 0, "one", "two", "three"))
+	a.messages(3)
+	x := a.exchange
+	for from := range int64(3) {
+		x.revoke(0)
+		x.resume(engine.Resumption{Partition: 0, Exchange: from})
+		if got := a.messages(3 - int(from)); got[0].Offset != from || len(got) != 3-int(from) {
+			t.Fatalf("resumed at %d came %q, the first at %d", from, values(got), got[0].Offset)
+		}
+	}
+	x.close()
+	late := kgo.FetchPartition{Records: []*kgo.Record{{Topic: x.topic.name, Offset: 7}}}
+	fetches := kgo.Fetches{{Topics: []kgo.FetchTopic{{
+		Topic: x.topic.name, TopicID: x.topic.id, Partitions: []kgo.FetchPartition{late},
+	}}}}
+	before := map[int32]*seat{0: new(seat)}
+	if err := x.accept(w.ctx, fetches, before); err != nil || x.ready != 0 {
+		t.Errorf("records for an earlier tenure: %d taken, error %v", x.ready, err)
+	}
+	if err := x.accept(w.ctx, fetches, x.seats); err != nil || x.ready != 1 {
+		t.Errorf("records for the present tenure: %d taken, error %v", x.ready, err)
+	}
+}
+
 // BenchmarkExchange measures how long a message takes from the end of its epoch's commit until it is handed out.
 func BenchmarkExchange(b *testing.B) {
 	w := newWorld(b, 4)

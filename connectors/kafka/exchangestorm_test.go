@@ -191,7 +191,7 @@ func (w *world) storm(random *rand.Rand, restore *Changelog, done func() bool) {
 	}
 }
 
-// Through aborts, rebalances, crashes and new sessions every message arrives exactly once, and those of a sender in order.
+// Through aborts, rebalances, crashes and new sessions every message arrives exactly once, those of a sender in order.
 func TestExchangeStorm(t *testing.T) {
 	const partitions, each = 4, 1500
 	seed := rand.Uint64()
