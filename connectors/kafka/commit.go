@@ -164,7 +164,8 @@ func (s *Session) next(p *engine.Part) kgo.EpochOffset {
 
 // withOffsets makes the client commit the parts' positions rather than all that it has handed out, and always
 // something: the generation of the group is checked with the offsets only, so that an epoch of timers or of messages,
-// which has read no input, would else not be fenced. Such an epoch commits its changelog positions, which nobody reads back.
+// which has read no input, would else not be fenced. Such an epoch commits its changelog positions, which nobody reads
+// back.
 func (s *Session) withOffsets(ctx context.Context, parts []engine.Part, e *epoch) context.Context {
 	return kgo.PreTxnCommitFnContext(ctx, func(req *kmsg.TxnOffsetCommitRequest) error {
 		if !s.holdsAll(parts) {

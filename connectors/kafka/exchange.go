@@ -31,8 +31,8 @@ type exchange struct {
 	topic    topicRef
 	progress *progress
 
-	stop context.CancelFunc
-	done chan struct{} // closed when the reader has ended
+	stop    context.CancelFunc
+	running sync.WaitGroup
 
 	mu      sync.Mutex
 	seats   map[int32]*seat
@@ -46,6 +46,8 @@ type exchange struct {
 // seat is a resumed task's place in the exchange topic. A task that is resumed after a loss has another one.
 type seat struct {
 	start   int64 // where reading begins
+	done    int64 // before it all is committed
+	purged  int64 // before it all is deleted
 	head    int64 // after all that has been read, markers included
 	records []engine.Record
 	given   int // how many of the records are handed out; they are not committed
@@ -59,15 +61,20 @@ func openExchange(cfg *Config, topic topicRef, progress *progress) (*exchange, e
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	x := &exchange{cfg: cfg, cl: cl, topic: topic, progress: progress, stop: stop, done: make(chan struct{}),
+	x := &exchange{cfg: cfg, cl: cl, topic: topic, progress: progress, stop: stop,
 		seats: make(map[int32]*seat), changed: func() {}, wake: func() {}}
-	go x.read(ctx)
+	x.running.Go(func() { x.read(ctx) })
+	x.running.Go(func() {
+		ticker := time.NewTicker(purgeEvery)
+		defer ticker.Stop()
+		x.purge(ctx, ticker.C)
+	})
 	return x, nil
 }
 
 func (x *exchange) close() {
 	x.stop()
-	<-x.done
+	x.running.Wait()
 	x.cl.Close()
 }
 
@@ -82,7 +89,7 @@ func (x *exchange) resume(t engine.Resumption) {
 	if x.seats[t.Partition] != nil {
 		return
 	}
-	s := &seat{start: t.Exchange, head: t.Exchange}
+	s := &seat{start: t.Exchange, done: t.Exchange, head: t.Exchange}
 	x.seats[t.Partition] = s
 	x.report(t.Partition, s)
 	x.changed()
@@ -164,6 +171,7 @@ func (x *exchange) committed(p int32, next int64) {
 	if s == nil {
 		return
 	}
+	s.done = max(s.done, next)
 	n := 0
 	for n < s.given && s.records[n].Offset < next {
 		n++
@@ -185,7 +193,6 @@ func (x *exchange) rewind() {
 
 // read is the reader's goroutine.
 func (x *exchange) read(ctx context.Context) {
-	defer close(x.done)
 	consumed := make(map[int32]*seat)
 	for ctx.Err() == nil {
 		waiting, cancel := context.WithCancel(ctx)

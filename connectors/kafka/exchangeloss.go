@@ -39,12 +39,21 @@ func (x *exchange) explain(ctx context.Context, p int32, s *seat, err error) err
 		return x.lost(p, x.outOfRange(ctx, p, s), err)
 	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID),
 		errors.Is(err, kerr.UnknownTopicOrPartition):
-		topics, lookErr := kadm.NewClient(x.cl).ListTopics(ctx, x.topic.name)
-		if d := topics[x.topic.name]; lookErr == nil && (errors.Is(d.Err, kerr.UnknownTopicOrPartition) || d.Err == nil && d.ID != x.topic.id) {
+		if x.gone(ctx) {
 			return topicAnew(x.cfg, x.topic.name)
 		}
 	}
 	return fmt.Errorf("cannot read %s partition %d: %w", x.topic.name, p, err)
+}
+
+// gone says whether the brokers no longer have the topic with the id that the session knows.
+func (x *exchange) gone(ctx context.Context) bool {
+	topics, err := kadm.NewClient(x.cl).ListTopics(ctx, x.topic.name)
+	if err != nil {
+		return false
+	}
+	d := topics[x.topic.name]
+	return errors.Is(d.Err, kerr.UnknownTopicOrPartition) || d.Err == nil && d.ID != x.topic.id
 }
 
 // outOfRange says where the task is and what the partition still has.

@@ -79,6 +79,38 @@ func TestZombieTimersFencedByBrokers(t *testing.T) {
 	w.committed(TopicFirings, 0)
 }
 
+// The same for an epoch that has read messages only, seen by the worker itself and by the brokers alone. The new owner
+// reads them again.
+func TestZombieMessages(t *testing.T) {
+	for name, frozen := range map[string]bool{"knows": false, "does not know": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 1)
+			z := w.open("a")
+			z.own(1)
+			z.commit(post(0, 0, "one"))
+			got := z.messages(1)
+			epoch := receipt(got)
+			epoch.Outputs = timers(0, "from the zombie").Outputs
+			tenures := z.Session.own
+			if frozen {
+				z.Session.own = &ownership{topic: tenures.topic, owned: map[int32]int64{0: 1}, told: map[int32]int64{0: 1}}
+			}
+			z.forget()
+			z.refused(epoch)
+			z.Session.own = tenures
+			owner := w.open("b")
+			owner.own(1)
+			z.refused(epoch)
+			epoch.Outputs = timers(0, "from the owner").Outputs
+			owner.messages(1)
+			owner.settled(epoch)
+			if got := w.committed(TopicFirings, 1)[0]; !slices.Equal(got, []string{"from the owner"}) {
+				t.Fatalf("firings are %q", got)
+			}
+		})
+	}
+}
+
 // The same for an epoch that has read records. The new owner reads them again.
 func TestZombieRecords(t *testing.T) {
 	w := newWorld(t, 1)

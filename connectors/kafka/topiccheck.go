@@ -99,6 +99,12 @@ func (t *topicAdmin) checkSettings(f *faults, name string, s topicSpec, have map
 				"a worker that was away could miss deletions")
 		}
 	}
+	if s.kept && have["retention.ms"] != "-1" {
+		t.wrong(f, name, have, "retention.ms", "-1", "messages that are not read would be lost")
+	}
+	if b := have["retention.bytes"]; s.kept && b != "" && b != "-1" {
+		t.wrong(f, name, have, "retention.bytes", "-1", "messages that are not read would be lost")
+	}
 	t.checkReplicas(f, name, have)
 }
 

@@ -38,11 +38,12 @@ type topicSpec struct {
 	name       string // without the prefix
 	partitions int32  // 0: as many as the input topic
 	compacted  bool   // cleaner only: a record that is not superseded must never go
+	kept       bool   // never by age: weir deletes what has been read
 }
 
 var topicSpecs = []topicSpec{
 	{name: TopicInput}, // first: its partition count is the engine's
-	{name: TopicExchange},
+	{name: TopicExchange, kept: true},
 	{name: TopicChangelog, compacted: true},
 	{name: TopicCatalog, compacted: true, partitions: 1},
 	{name: TopicMemberships},
@@ -212,6 +213,9 @@ func (t *topicAdmin) wanted(s topicSpec) map[string]string {
 	} else {
 		w["cleanup.policy"] = "delete"
 		w["retention.ms"] = week
+	}
+	if s.kept {
+		w["retention.ms"] = "-1"
 	}
 	return w
 }

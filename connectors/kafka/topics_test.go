@@ -72,6 +72,7 @@ func TestEnsureTopicsChecks(t *testing.T) {
 	w.set(TopicChangelog, "delete.retention.ms", "1000")
 	w.set(TopicInput, "max.message.bytes", "1000000")
 	w.set(TopicExchange, "cleanup.policy", "compact")
+	w.set(TopicExchange, "retention.ms", "604800000")
 	w.set(TopicDeadletter, "min.insync.replicas", "9")
 	adm := kadm.NewClient(w.client())
 	if r, err := adm.CreatePartitions(w.ctx, 1, w.cfg.Topic(TopicFirings)); err != nil || r.Error() != nil {
@@ -95,6 +96,7 @@ func TestEnsureTopicsChecks(t *testing.T) {
 		app + ".internal.changelog --add-config delete.retention.ms=604800000",
 		app + ".internal.input --add-config max.message.bytes=17825792",
 		app + ".internal.exchange --add-config cleanup.policy=delete",
+		app + ".internal.exchange --add-config retention.ms=-1",
 		app + ".deadletter --add-config min.insync.replicas=",
 		app + ".firings has 3 partitions and must have 2",
 	} {
@@ -102,8 +104,8 @@ func TestEnsureTopicsChecks(t *testing.T) {
 			t.Errorf("the error does not say %q:\n%v", want, err)
 		}
 	}
-	if n := strings.Count(err.Error(), "\n") + 1; n != 8 {
-		t.Errorf("the error has %d lines, want 8:\n%v", n, err)
+	if n := strings.Count(err.Error(), "\n") + 1; n != 9 {
+		t.Errorf("the error has %d lines, want 9:\n%v", n, err)
 	}
 }
 
