@@ -59,7 +59,7 @@ type Key struct {
 	Counter    [2]string // CounterKind: kind and name
 	Segment    uint64    // FreezeKind
 	Ref        Ref       // RefKind
-	Table, ID  string    // RowKind, StatusKind, EventKind, DeferredKind; SubscriptionKind, SubscriberKind: what is followed
+	Table, ID  string    // of a row, a subject, or a row that is followed
 	Event      string    // EventKind: name of the event's kind
 	Time       row.Value // EventKind
 	Seq        uint64    // EventKind

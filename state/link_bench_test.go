@@ -19,8 +19,8 @@ func linkStore(b *testing.B) *Store {
 	return s
 }
 
-// BenchmarkLinks is the cost of one look at references: in a partition without any, in one that has many, and there with
-// others laid over it.
+// BenchmarkLinks is the cost of one look at references: in a partition without any, in one that has many, and there
+// with others laid over it.
 func BenchmarkLinks(b *testing.B) {
 	expect := func(b *testing.B, got, want bool, err error) {
 		if got != want || err != nil {

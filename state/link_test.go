@@ -68,7 +68,8 @@ func TestLinkFactsRefuse(t *testing.T) {
 
 // Arrays of links may grow, too.
 func TestLongerLinkArraysAreRead(t *testing.T) {
-	if got, err := DecodeSubscriptionFact([]byte{1, 0x93, 4, 1, 7}); err != nil || got != (Subscription{Token: 4, Complete: true}) {
+	want := Subscription{Token: 4, Complete: true}
+	if got, err := DecodeSubscriptionFact([]byte{1, 0x93, 4, 1, 7}); err != nil || got != want {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if got, err := DecodeSubscriberFact([]byte{1, 0x92, 4, 7}); err != nil || got.Token != 4 {
