@@ -120,8 +120,8 @@ func describe(b *strings.Builder, s expr.Scope, p *expr.Part, depth int) {
 func TestPartsAreTheWhole(t *testing.T) {
 	ps := pairs(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		p := ps[rapid.IntRange(0, len(ps)-1).Draw(rt, "scope")]
-		g := &source{t: rt, scope: p.name}
+		p := drawPair(rt, ps)
+		g := &source{t: rt, scope: p.scope}
 		text := differs.Replace(g.bool(rapid.IntRange(0, 4).Draw(rt, "depth")))
 		program, _ := p.env.Compile(text)
 		if program == nil {
