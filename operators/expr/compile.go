@@ -172,6 +172,10 @@ func (c *compiler) refuseType(e ast.Expr) (node, bool) {
 	case types.BytesKind:
 		return c.problem(e, "", "bytes are not part of the language"), true
 	case types.TypeKind:
+		if e.Kind() == ast.IdentKind && len(c.env.front.FieldNames(e.AsIdent())) > 0 {
+			message, hint := c.env.tableItself(e.AsIdent())
+			return c.problem(e, hint, "%s", message), true
+		}
 		return c.problem(e, "", "types are not values of the language"), true
 	case types.MapKind:
 		return c.problem(e, "", "maps are not part of the language"), true

@@ -26,6 +26,11 @@ func TestProblems(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, block := range strings.Split(string(text), "\n\n") {
+		if scope, ok := strings.CutPrefix(strings.TrimSpace(block), "# scope "); ok {
+			if env, err = expr.NewEnv(scopes()[scope]); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if strings.HasPrefix(block, "#") {
 			continue
 		}

@@ -74,9 +74,16 @@ func (e *Env) Compile(source string) (*Program, []Problem) {
 	c := &compiler{env: e, ast: checked.NativeRep()}
 	p, problems := c.program(c.ast.Expr(), source)
 	if t := checked.OutputType(); len(problems) == 0 && (t == nil || t.Kind() != types.BoolKind) {
+		hint := "compare it with something"
+		switch {
+		case t != nil && t.Kind() == types.ListKind:
+			hint = "ask something of it, as by exists() or size()"
+		case isObject(t):
+			hint = "compare a field of it with something, or itself with null"
+		}
 		problems = append(problems, Problem{
 			Message: fmt.Sprintf("a condition must be true or false, but this is %s", typeName(t)),
-			Hint:    "compare it with something",
+			Hint:    hint,
 		})
 	}
 	if len(problems) > 0 {

@@ -3,6 +3,7 @@ package expr_test
 import (
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/weirstream/weir/operators/expr"
@@ -55,7 +56,7 @@ var dealSchema = row.NewSchema("deal", []row.Field{
 })
 
 // linked are the tables with their links: in both directions, in cycles, and from a table to itself.
-func linked() []*expr.Table {
+var linked = sync.OnceValue(func() []*expr.Table {
 	contact, account := &expr.Table{Schema: contactSchema}, &expr.Table{Schema: accountSchema}
 	deal := &expr.Table{Schema: dealSchema}
 	link := func(from *expr.Table, name, field string, to *expr.Table, reverse string) {
@@ -77,7 +78,7 @@ func linked() []*expr.Table {
 		slices.SortFunc(t.Links, func(a, b *expr.Link) int { return strings.Compare(a.Name, b.Name) })
 	}
 	return tables
-}
+})
 
 var openedSchema = row.NewSchema("opened", []row.Field{
 	{Name: "s", Type: typ(row.String)},
