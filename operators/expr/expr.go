@@ -6,6 +6,7 @@
 package expr
 
 import (
+	"strings"
 	"time"
 
 	"github.com/weirstream/weir/state/row"
@@ -60,6 +61,15 @@ type Rows interface {
 type Path struct {
 	Links  []*Link // at least one
 	Fields []int   // that are read there, ascending: all if a row is used as a value, none if it is only counted or compared with null
+}
+
+// String returns the names of the links as they are written behind the audience's: "account.opportunities".
+func (p Path) String() string {
+	names := make([]string, len(p.Links))
+	for i, l := range p.Links {
+		names[i] = l.Name
+	}
+	return strings.Join(names, ".")
 }
 
 // Problem is one fault of an expression, at a place within its source text.
