@@ -32,9 +32,12 @@ var explained = []struct{ scope, source string }{
 	{"event", `event.s == "nps" && event.n <= 6 && contact.b`},
 	{"linked", `contact.account.parent.s == "x" && (has(contact.boss.boss.n) || contact.account == null)`},
 	{"linked", `contact.account.deals.exists(o, o.s == "won" && o.d > 500.0 && o.t > ago("90d"))`},
-	{"linked", `contact.deals.filter(o, o.contact.account.n > 1).size() > 2 && contact.deals.exists(o, o.account.deals.size() > 1)`},
-	{"linked", `contact.deals.exists(o, opened.within("30d").exists(e, e.time > o.t)) || [1].exists(x, contact.deals.size() > x)`},
-	{"linkedchange", `after.s == "won" && contact.deals.map(o, o.contact).exists(c, c == null || c.boss.id == after.contact_id)`},
+	{"linked", `contact.deals.filter(o, o.contact.account.n > 1).size() > 2
+  && contact.deals.exists(o, o.account.deals.size() > 1)`},
+	{"linked", `contact.deals.exists(o, opened.within("30d").exists(e, e.time > o.t))
+  || [1].exists(x, contact.deals.size() > x)`},
+	{"linkedchange", `after.s == "won"
+  && contact.deals.map(o, o.contact).exists(c, c == null || c.boss.id == after.contact_id)`},
 }
 
 // TestExplain compares what conditions are taken apart into with testdata/explain.txt.

@@ -98,7 +98,8 @@ func (c *compiler) program(root ast.Expr, source string) (*Program, []Problem) {
 	c.audience, c.image = &place{fields: map[int]bool{}}, &place{fields: map[int]bool{}, image: true}
 	n := c.compile(root)
 	p := &Program{source: source, root: n.cond, slots: c.slots, lookAhead: c.looks, env: c.env, ast: c.ast, reads: Reads{
-		Fields: keys(c.audience.fields), Paths: c.audience.paths(c.env.audience, nil), Events: keys(c.events), Segments: keys(c.segments), Clock: c.clock,
+		Fields: keys(c.audience.fields), Paths: c.audience.paths(c.env.audience, nil),
+		Events: keys(c.events), Segments: keys(c.segments), Clock: c.clock,
 	}}
 	p.frames.New = func() any { return &frame{vars: make([]val, p.slots)} }
 	return p, c.problems
