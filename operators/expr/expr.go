@@ -19,7 +19,7 @@ type Scope struct {
 	Segments []string              // the segments of this audience that in_segment may name; Input.Segment gets the index
 	Change   *row.Schema           // in a trigger on a row: the schema of before and after; otherwise nil
 	Event    *row.Schema           // in a trigger on an event: the schema of event; otherwise nil
-	Links    map[string]row.Schema // names of links by which the audience reaches other tables: known, not yet evaluated
+	Links    map[string]row.Schema // not read any more: what links lead to is in Tables
 	Tables   []*Table              // those that links lead to, the audience's own among them; none: there are no links
 	// Zone is where calendar units are meant: months and years of periods, and accessors such as getMonth() without a
 	// zone of their own. nil: UTC. Retentions are in UTC always.

@@ -19,7 +19,7 @@ func (c *compiler) selected(e ast.Expr, safe bool) node {
 	if t == nil || t.Kind() != types.StructKind {
 		return c.problem(e, "", "%s has no fields", typeName(t))
 	}
-	schema, event, ok := c.env.front.Object(t.TypeName())
+	schema, _, ok := c.env.front.Object(t.TypeName())
 	if !ok {
 		return c.problem(e, "", "%s has no fields", typeName(t))
 	}
@@ -31,9 +31,6 @@ func (c *compiler) selected(e ast.Expr, safe bool) node {
 		return n
 	}
 	index, declared := schema.Field(s.FieldName())
-	if !declared && !event {
-		return c.problem(e, "", "links to other tables are not evaluated by this version: %q", s.FieldName())
-	}
 	if declared {
 		reads(of.from, index)
 	}

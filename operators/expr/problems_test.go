@@ -20,7 +20,6 @@ func TestProblems(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := scopes()["segment"]
-	s.Links = map[string]row.Schema{"account": {Name: "account"}}
 	env, err := expr.NewEnv(s)
 	if err != nil {
 		t.Fatal(err)

@@ -55,10 +55,6 @@ func frontScope(s Scope) (front.Scope, error) {
 	for _, k := range s.Events {
 		f.Events = append(f.Events, k.Schema)
 	}
-	for name := range s.Links {
-		f.Links = append(f.Links, name)
-	}
-	slices.Sort(f.Links)
 	var err error
 	f.Tables, err = frontTables(s)
 	return f, err
