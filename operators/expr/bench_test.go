@@ -60,6 +60,66 @@ func BenchmarkEval(b *testing.B) {
 	}
 }
 
+// benchRows are the account of benchInput's subject, its parent, and a hundred deals of the account: found at once, so
+// that what is measured is the plan.
+type benchRows struct {
+	account, parent row.Row
+	deals           []row.Row
+}
+
+func (r *benchRows) One(l *expr.Link, _ row.Row) row.Row {
+	if l.Name == "parent" {
+		return r.parent
+	}
+	return r.account
+}
+
+func (r *benchRows) Many(*expr.Link, row.Row) []row.Row { return r.deals }
+
+func linkedInput() *expr.Input {
+	in := benchInput()
+	account := func(name string) row.Row {
+		return row.Row{row.OfString(name), row.OfInt(1), {}, {}, {}, row.OfInt(1), row.OfInt(1), {}}
+	}
+	rows := &benchRows{account: account("retail"), parent: account("holding")}
+	for i := range 100 {
+		rows.deals = append(rows.deals, row.Row{row.OfString([]string{"won", "lost"}[i%2]), row.OfInt(1),
+			row.OfDouble(float64(i)), {}, row.OfTime(in.Now.Time().Add(-days(i))), row.OfString("id"), {}, row.OfInt(1)})
+	}
+	in.Linked = rows
+	return in
+}
+
+// BenchmarkLinked is BenchmarkEval for conditions with links.
+func BenchmarkLinked(b *testing.B) {
+	env, err := expr.NewEnv(scopes()["linked"])
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range []struct{ name, source string }{
+		{"Field", `contact.account.s == "retail"`},
+		{"TwoHops", `contact.account.parent.s == "holding"`},
+		{"Has", `has(contact.account.parent.s)`},
+		{"ExistsNone", `contact.account.deals.exists(o, o.s == "open" && o.d > 50.0)`},
+		{"ExistsRecent", `contact.account.deals.exists(o, o.s == "won" && o.t > ago("90d"))`},
+		{"HopOfEach", `contact.account.deals.exists(o, o.account.parent.s == "shop")`},
+		{"Count", `contact.account.deals.filter(o, o.s == "won").size() >= 3`},
+		{"Sum", `contact.account.deals.map(o, o.d).sum() > 500.0`},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			p, problems := env.Compile(c.source)
+			if p == nil {
+				b.Fatal(problems)
+			}
+			in := linkedInput()
+			b.ReportAllocs()
+			for b.Loop() {
+				p.Eval(in)
+			}
+		})
+	}
+}
+
 func BenchmarkCompile(b *testing.B) {
 	env, err := expr.NewEnv(scopes()["segment"])
 	if err != nil {
@@ -73,7 +133,7 @@ func BenchmarkCompile(b *testing.B) {
 
 // TestAllocations sees that the common conditions are evaluated without allocating.
 func TestAllocations(t *testing.T) {
-	env, err := expr.NewEnv(scopes()["segment"])
+	env, err := expr.NewEnv(scopes()["linked"])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,12 +142,15 @@ func TestAllocations(t *testing.T) {
 		`contact.day <= ago("18y") && now - contact.t > duration("24h") && "vip" in contact.tags`,
 		`opened.within("90d").exists(e, e.s == "spring") && !bought.within("6mo").exists(e, e.s == "winter")`,
 		`opened.within("90d").last().s == "autumn" && now.getHours() >= 9`,
+		`contact.account.parent.s == "holding" && has(contact.account.owner.s) && contact.account.parent != null`,
+		`contact.account.deals.exists(o, o.s == "won" && o.t > ago("90d") && o.account.parent.s.startsWith("h"))`,
+		`contact.account.deals.filter(o, o.s == "won").size() >= 3 && contact.account.deals.map(o, o.d).sum() > 500.0`,
 	} {
 		p, problems := env.Compile(source)
 		if p == nil {
 			t.Fatal(problems)
 		}
-		in := benchInput()
+		in := linkedInput()
 		if n := testing.AllocsPerRun(100, func() { p.Eval(in) }); n > 0 {
 			t.Errorf("%s: %v allocations", source, n)
 		}

@@ -311,7 +311,11 @@ func listSize(l node) node {
 
 func (c *compiler) end(e ast.Expr, l node, last bool) node {
 	if !c.isEvents(operands(e)[0]) {
-		return c.problem(e, "", "first() and last() are for lists of events, not %s", typeName(c.typ(operands(e)[0])))
+		hint := ""
+		if c.isRows(operands(e)[0]) {
+			hint = "rows have no time of their own: take the one that is meant by filter(), or max() of a field by map()"
+		}
+		return c.problem(e, hint, "first() and last() are for lists of events, not %s", typeName(c.typ(operands(e)[0])))
 	}
 	s := l.asSeq()
 	return node{fails: l.fails || l.nullable, nullable: true, eval: func(in *Input, f *frame) val {
@@ -327,6 +331,12 @@ func (c *compiler) isEvents(e ast.Expr) bool {
 	}
 	_, event, ok := c.env.front.Object(t.Parameters()[0].TypeName())
 	return ok && event
+}
+
+// isRows tells whether e is a list of rows.
+func (c *compiler) isRows(e ast.Expr) bool {
+	t := c.typ(e)
+	return t != nil && t.Kind() == types.ListKind && isObject(t) && !c.isEvents(e)
 }
 
 func (c *compiler) numbers(e ast.Expr, l node, name string) node {

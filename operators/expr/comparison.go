@@ -117,7 +117,14 @@ func compareAny(now row.Instant, a, b *val, rels relations) (Truth, row.Instant)
 func (c *compiler) equality(e ast.Expr, a, b node, negated bool) node {
 	args := operands(e)
 	if isObject(c.typ(args[0])) && isObject(c.typ(args[1])) {
-		return c.problem(e, "compare their ids", "rows and events cannot be compared with each other")
+		hint := "compare their ids"
+		if t := c.typ(args[0]); t.Kind() == types.ListKind {
+			hint = "compare their size(), or what map() makes of them"
+		}
+		return c.problem(e, hint, "rows and events cannot be compared with each other")
+	}
+	if c.isRows(args[0]) || c.isRows(args[1]) {
+		return c.problem(e, "without a row it is empty: use size() == 0", "a list of rows is never null")
 	}
 	n := node{fails: a.fails || b.fails}
 	rels := equal

@@ -172,6 +172,10 @@ func (c *compiler) refuseType(e ast.Expr) (node, bool) {
 	case types.BytesKind:
 		return c.problem(e, "", "bytes are not part of the language"), true
 	case types.TypeKind:
+		if e.Kind() == ast.IdentKind && len(c.env.front.FieldNames(e.AsIdent())) > 0 {
+			message, hint := c.env.tableItself(e.AsIdent())
+			return c.problem(e, hint, "%s", message), true
+		}
 		return c.problem(e, "", "types are not values of the language"), true
 	case types.MapKind:
 		return c.problem(e, "", "maps are not part of the language"), true
@@ -180,10 +184,6 @@ func (c *compiler) refuseType(e ast.Expr) (node, bool) {
 	case types.DynKind, types.AnyKind:
 		if isDynNull(e) {
 			return node{}, false
-		}
-		if e.Kind() == ast.SelectKind && c.isLink(e) {
-			return c.problem(e, "", "links to other tables are not evaluated by this version: %q",
-				e.AsSelect().FieldName()), true
 		}
 		before := len(c.problems)
 		c.below(e)
@@ -214,21 +214,6 @@ func isDynNull(e ast.Expr) bool {
 	}
 	arg := e.AsCall().Args()[0]
 	return arg.Kind() == ast.LiteralKind && arg.AsLiteral() == types.NullValue
-}
-
-// isLink tells whether the selection e is of a link of the audience row.
-func (c *compiler) isLink(e ast.Expr) bool {
-	s := e.AsSelect()
-	t := c.typ(s.Operand())
-	if t == nil || t.Kind() != types.StructKind {
-		return false
-	}
-	schema, event, ok := c.env.front.Object(t.TypeName())
-	if !ok || event {
-		return false
-	}
-	_, field := schema.Field(s.FieldName())
-	return !field
 }
 
 func (c *compiler) ident(e ast.Expr) node {

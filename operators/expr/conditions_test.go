@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/weirstream/weir/operators/expr"
+	"github.com/weirstream/weir/operators/expr/oracle"
 	"github.com/weirstream/weir/state/row"
 )
 
@@ -19,8 +20,11 @@ func tableInput() *data {
 	d.in.Subject = row.Row{
 		row.OfString("ND"), row.OfInt(7), row.OfDouble(150.5), row.OfBool(true), row.OfTime(timeOf("2025-12-01T12:00:00Z")),
 		row.OfTime(timeOf("2008-03-31T00:00:00Z")), row.OfList([]row.Value{row.OfString("vip"), row.OfString("a")}),
-		row.OfList([]row.Value{row.OfInt(1), row.OfInt(2), row.OfInt(3)}), {}, {},
+		row.OfList([]row.Value{row.OfInt(1), row.OfInt(2), row.OfInt(3)}), {}, {}, row.OfString("k0"), row.OfInt(1),
+		row.OfString("k1"),
 	}
+	d.tables = linkedTables(d.in.Subject)
+	d.in.Linked = d.tables
 	d.in.Events = [][]row.Event{
 		{
 			event("2026-01-01T00:00:00Z", "spring", 1, row.OfDouble(1.5)),
@@ -37,6 +41,36 @@ func tableInput() *data {
 	return d
 }
 
+// linkedTables are the rows behind the links that testdata/conditions.txt describes.
+func linkedTables(subject row.Row) oracle.Tables {
+	s, i := row.OfString, row.OfInt
+	contact := func(id, name string, account row.Value, boss row.Value) row.Row {
+		return row.Row{s(name), i(3), {}, {}, {}, {}, {}, {}, {}, {}, s(id), account, boss}
+	}
+	account := func(id int64, name string, n int64, parent, owner row.Value) row.Row {
+		return row.Row{s(name), i(n), {}, {}, {}, i(id), parent, owner}
+	}
+	deal := func(id, status string, worth row.Value, t string, contact, account row.Value) row.Row {
+		return row.Row{s(status), {}, worth, {}, row.OfTime(timeOf(t)), s(id), contact, account}
+	}
+	tables := linked()
+	return oracle.Tables{
+		{Table: tables[0], Key: 10, Rows: []row.Row{
+			subject, contact("k1", "MN", i(1), row.Value{}), contact("k2", "SD", i(2), s("k0")),
+		}},
+		{Table: tables[1], Key: 5, Rows: []row.Row{
+			account(1, "retail", 100, i(2), s("k1")), account(2, "holding", 5, row.Value{}, s("k9")),
+			account(3, "shop", 7, i(1), row.Value{}),
+		}},
+		{Table: tables[2], Key: 5, Rows: []row.Row{
+			deal("d1", "won", row.OfDouble(1000), "2026-02-20T12:00:00Z", s("k0"), i(1)),
+			deal("d2", "lost", row.OfDouble(200), "2026-01-10T00:00:00Z", s("k0"), i(1)),
+			deal("d3", "won", row.Value{}, "2026-03-10T00:00:00Z", s("k1"), i(1)),
+			deal("d4", "open", row.OfDouble(50), "2026-02-25T00:00:00Z", row.Value{}, i(2)),
+		}},
+	}
+}
+
 // TestConditions evaluates the conditions of testdata/conditions.txt.
 func TestConditions(t *testing.T) {
 	file, err := os.Open("testdata/conditions.txt")
@@ -45,7 +79,7 @@ func TestConditions(t *testing.T) {
 	}
 	defer file.Close()
 	p := pairs(t)
-	segment := p[indexOf(p, "segment")]
+	scope := p[indexOf(p, "linked")]
 	now := at("2026-03-01T12:00:00Z")
 	truths := map[string]expr.Truth{"true": expr.True, "false": expr.False, "error": expr.Error}
 	lines := bufio.NewScanner(file)
@@ -60,12 +94,12 @@ func TestConditions(t *testing.T) {
 		if fields[1] != "never" {
 			until = at(fields[1])
 		}
-		program, problems := segment.env.Compile(source)
+		program, problems := scope.env.Compile(source)
 		if program == nil {
 			t.Errorf("line %d: %s: %v", n, source, problems)
 			continue
 		}
-		condition, err := segment.oracle.Compile(source)
+		condition, err := scope.oracle.Compile(source)
 		if err != nil {
 			t.Fatalf("line %d: %v", n, err)
 		}

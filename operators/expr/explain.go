@@ -23,7 +23,7 @@ type Part struct {
 	History   []History // how far back it looks, by event kind
 	Ticks     []Tick    // what makes it change without a record
 	Functions []string  // what is left to cel-go's own implementation: exact, but slower
-	Nested    bool      // for each event of a list it goes through events again
+	Nested    bool      // for each event or row of a list it goes through events, or rows behind a link, again
 	Nodes     int       // of the checked expression: a measure of its length
 
 	program *Program
@@ -32,7 +32,7 @@ type Part struct {
 // Eval evaluates the part alone; see Program.Eval.
 func (p *Part) Eval(in *Input) (result Truth, until row.Instant) { return p.program.Eval(in) }
 
-// Reads returns what the part alone depends on.
+// Reads returns what the part alone depends on: among it what it reaches by links, and what it reads there.
 func (p *Part) Reads() Reads { return p.program.Reads() }
 
 // Op is how the parts of a Part are joined.
@@ -196,7 +196,7 @@ type describer struct {
 	*explainer
 	part     *Part
 	compiler *compiler
-	loops    int // how many macros over events stand around
+	loops    int // how many macros over events or rows stand around
 	units    int // how many calendar units stand around
 }
 
@@ -245,6 +245,9 @@ func (d *describer) selection(e ast.Expr) {
 		d.part.Nodes++
 		d.part.Change = append(d.part.Change, of.AsIdent()+"."+e.AsSelect().FieldName())
 		return
+	}
+	if l := d.compiler.link(e); l != nil && l.Many {
+		d.part.Nested = d.part.Nested || d.loops > 0
 	}
 	d.walk(of, nil)
 }
@@ -303,14 +306,11 @@ func (d *describer) comprehension(e ast.Expr, window *Period) {
 		window = nil
 	}
 	d.walk(fold.IterRange(), window)
-	events := d.compiler.isEvents(fold.IterRange())
-	if events {
+	if objects := d.compiler.typ(fold.IterRange()); isObject(objects) {
 		d.loops++
+		defer func() { d.loops-- }()
 	}
 	d.walk(fold.LoopStep(), nil)
-	if events {
-		d.loops--
-	}
 }
 
 // kindOf returns the kind of a list of events; -1 for another list.

@@ -30,6 +30,14 @@ var explained = []struct{ scope, source string }{
 	{"calendar", `opened.map(e, e.n).sum() > 5 && (contact.b ? contact.n > 1 : contact.n > 2)`},
 	{"change", `after.s == "won" && (before == null || before.s != "won")`},
 	{"event", `event.s == "nps" && event.n <= 6 && contact.b`},
+	{"linked", `contact.account.parent.s == "x" && (has(contact.boss.boss.n) || contact.account == null)`},
+	{"linked", `contact.account.deals.exists(o, o.s == "won" && o.d > 500.0 && o.t > ago("90d"))`},
+	{"linked", `contact.deals.filter(o, o.contact.account.n > 1).size() > 2
+  && contact.deals.exists(o, o.account.deals.size() > 1)`},
+	{"linked", `contact.deals.exists(o, opened.within("30d").exists(e, e.time > o.t))
+  || [1].exists(x, contact.deals.size() > x)`},
+	{"linkedchange", `after.s == "won"
+  && contact.deals.map(o, o.contact).exists(c, c == null || c.boss.id == after.contact_id)`},
 }
 
 // TestExplain compares what conditions are taken apart into with testdata/explain.txt.
@@ -75,6 +83,9 @@ func describe(b *strings.Builder, s expr.Scope, p *expr.Part, depth int) {
 	for _, f := range r.Fields {
 		fmt.Fprintf(b, " field %s", s.Audience.Fields[f].Name)
 	}
+	for _, path := range r.Paths {
+		fmt.Fprintf(b, " path %s", shownPath(path))
+	}
 	for _, k := range r.Segments {
 		fmt.Fprintf(b, " segment %s", s.Segments[k])
 	}
@@ -114,14 +125,23 @@ func describe(b *strings.Builder, s expr.Scope, p *expr.Part, depth int) {
 	}
 }
 
+// shownPath is as in "account.deals{s,d}".
+func shownPath(p expr.Path) string {
+	var fields []string
+	for _, f := range p.Fields {
+		fields = append(fields, p.Links[len(p.Links)-1].To.Schema.Fields[f].Name)
+	}
+	return fmt.Sprintf("%s{%s}", p, strings.Join(fields, ","))
+}
+
 // TestPartsAreTheWhole shows, for conditions drawn at random, that what the parts are joined to is what the condition
 // is, that the whole taken apart depends on what the condition depends on, and that each text is that of its part: it
 // compiles, where it stands alone, to the same.
 func TestPartsAreTheWhole(t *testing.T) {
 	ps := pairs(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		p := ps[rapid.IntRange(0, len(ps)-1).Draw(rt, "scope")]
-		g := &source{t: rt, scope: p.name}
+		p := drawPair(rt, ps)
+		g := &source{t: rt, scope: p.scope}
 		text := differs.Replace(g.bool(rapid.IntRange(0, 4).Draw(rt, "depth")))
 		program, _ := p.env.Compile(text)
 		if program == nil {

@@ -6,6 +6,7 @@
 package expr
 
 import (
+	"strings"
 	"time"
 
 	"github.com/weirstream/weir/state/row"
@@ -18,8 +19,8 @@ type Scope struct {
 	Segments []string              // the segments of this audience that in_segment may name; Input.Segment gets the index
 	Change   *row.Schema           // in a trigger on a row: the schema of before and after; otherwise nil
 	Event    *row.Schema           // in a trigger on an event: the schema of event; otherwise nil
-	Links    map[string]row.Schema // names of links by which the audience reaches other tables: known, not yet evaluated
-	Tables   []*Table              // the tables that links lead to, the audience's own among them; none: there are no links
+	Links    map[string]row.Schema // not read any more: what links lead to is in Tables
+	Tables   []*Table              // those that links lead to, the audience's own among them; none: there are no links
 	// Zone is where calendar units are meant: months and years of periods, and accessors such as getMonth() without a
 	// zone of their own. nil: UTC. Retentions are in UTC always.
 	Zone *time.Location
@@ -43,8 +44,10 @@ type Link struct {
 	To   *Table // where it leads
 	// Many: the rows of To that name this one, a list in the order of their keys. Otherwise the one row that this one
 	// names, or null.
-	Many  bool
-	Field int // Many: the field of the rows of To that names this one; otherwise the field of this row that names the other
+	Many bool
+	// Field, of a link that is Many, is the field of the rows of To that names this one; otherwise the field of this
+	// row that names the other.
+	Field int
 	ID    int // the caller's own: to find the link again in Rows
 }
 
@@ -59,7 +62,16 @@ type Rows interface {
 // Path is a chain of links from the audience's row, and what is read of the rows to which it leads.
 type Path struct {
 	Links  []*Link // at least one
-	Fields []int   // that are read there, ascending: all if a row is used as a value, none if it is only counted or compared with null
+	Fields []int   // that are read there, ascending; none if rows are only counted or compared with null
+}
+
+// String returns the names of the links as they are written behind the audience's: "account.opportunities".
+func (p Path) String() string {
+	names := make([]string, len(p.Links))
+	for i, l := range p.Links {
+		names[i] = l.Name
+	}
+	return strings.Join(names, ".")
 }
 
 // Problem is one fault of an expression, at a place within its source text.

@@ -1,6 +1,8 @@
 package expr_test
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,6 +11,31 @@ import (
 	"github.com/weirstream/weir/operators/expr"
 	"github.com/weirstream/weir/state/row"
 )
+
+// hasField is a has() of a chain of names.
+var hasField = regexp.MustCompile(`has\(([\w.]+)\)`)
+
+// faultyRows finds a row of nulls where there is none, or not the last row of lists.
+type faultyRows struct {
+	expr.Rows
+	nulls bool
+}
+
+func (f *faultyRows) One(l *expr.Link, from row.Row) row.Row {
+	r := f.Rows.One(l, from)
+	if f.nulls && r == nil {
+		return make(row.Row, len(l.To.Schema.Fields))
+	}
+	return r
+}
+
+func (f *faultyRows) Many(l *expr.Link, from row.Row) []row.Row {
+	rows := f.Rows.Many(l, from)
+	if f.nulls {
+		return rows
+	}
+	return rows[:max(0, len(rows)-1)]
+}
 
 // TestPropertyCatchesFaults plants faults in the plan and sees that the property finds each of them.
 func TestPropertyCatchesFaults(t *testing.T) {
@@ -41,6 +68,21 @@ func TestPropertyCatchesFaults(t *testing.T) {
 		{name: "30d for 1mo", m: replace(`"1mo"`, `"30d"`)},
 		{name: "365d for 1y", m: replace(`"1y"`, `"365d"`)},
 		{name: "|| for &&", m: replace(" && ", " || ")},
+		{name: "a hop less", m: replace(".parent", "")},
+		{name: "has() fails through a missing link", m: mutant{source: func(s string) string {
+			return hasField.ReplaceAllString(differs.Replace(s), "($1 != null)")
+		}}},
+		{name: "a missing row is one of nulls", m: mutant{rows: func(r expr.Rows) expr.Rows { return &faultyRows{r, true} }}},
+		{name: "a row is left out", m: mutant{rows: func(r expr.Rows) expr.Rows { return &faultyRows{r, false} }}},
+		{name: "a path is not said", m: mutant{reads: func(r *expr.Reads) {
+			r.Paths = r.Paths[:max(0, len(r.Paths)-1)]
+		}}},
+		{name: "a field of a path is not said", m: mutant{reads: func(r *expr.Reads) {
+			r.Paths = slices.Clone(r.Paths)
+			for i, p := range r.Paths {
+				r.Paths[i].Fields = p.Fields[:max(0, len(p.Fields)-1)]
+			}
+		}}},
 		{name: "error is false", m: mutant{result: func(r expr.Truth, u row.Instant) (expr.Truth, row.Instant) {
 			if r == expr.Error {
 				r = expr.False

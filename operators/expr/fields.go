@@ -19,7 +19,7 @@ func (c *compiler) selected(e ast.Expr, safe bool) node {
 	if t == nil || t.Kind() != types.StructKind {
 		return c.problem(e, "", "%s has no fields", typeName(t))
 	}
-	schema, event, ok := c.env.front.Object(t.TypeName())
+	schema, _, ok := c.env.front.Object(t.TypeName())
 	if !ok {
 		return c.problem(e, "", "%s has no fields", typeName(t))
 	}
@@ -31,15 +31,15 @@ func (c *compiler) selected(e ast.Expr, safe bool) node {
 		return n
 	}
 	index, declared := schema.Field(s.FieldName())
-	if !declared && !event {
-		return c.problem(e, "", "links to other tables are not evaluated by this version: %q", s.FieldName())
-	}
 	if declared {
 		reads(of.from, index)
 	}
 	get := c.getter(of, index, declared, s.FieldName())
 	if s.IsTestOnly() {
 		get.fails, get.nullable = of.fails, false
+		if of.row != nil {
+			return hasField(of.row, index, get)
+		}
 		return has(of.eval, get.eval, get)
 	}
 	return get
@@ -63,6 +63,19 @@ func (c *compiler) hasLink(of, link node) node {
 	return has(of.eval, link.eval, node{fails: of.fails})
 }
 
+// hasField is has(x.f) of a row found in place.
+func hasField(of rowRef, index int, n node) node {
+	n.field, n.eval = nil, nil
+	n.cond = func(in *Input, f *frame) (Truth, row.Instant) {
+		r, ok := of(in, f)
+		if !ok {
+			return Error, never
+		}
+		return truthOf(index < len(r) && r[index].Kind != row.Null), never
+	}
+	return n
+}
+
 func has(of, get evalFn, n node) node {
 	n.field, n.eval = nil, nil
 	n.cond = func(in *Input, f *frame) (Truth, row.Instant) {
@@ -83,6 +96,17 @@ func has(of, get evalFn, n node) node {
 func (c *compiler) getter(of node, index int, declared bool, name string) node {
 	n := node{fails: of.fails || of.nullable, nullable: true, field: fieldOf(of, index, declared, name)}
 	eval := of.eval
+	if field := n.field; field != nil {
+		n.nullable = declared
+		n.eval = func(in *Input, f *frame) val {
+			v := field(in, f)
+			if v == nil {
+				return errUntil(never)
+			}
+			return ofField(v, never)
+		}
+		return n
+	}
 	if !declared {
 		n.nullable = name == front.EventID
 		n.eval = func(in *Input, f *frame) val {

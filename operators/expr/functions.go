@@ -68,8 +68,13 @@ var functionDocs = []FunctionDoc{
 		`contact.tags[0] == "vip"`,
 	},
 	{
+		".", "object.field, row.link",
+		"the field's value; the row to which the link leads, null if there is none, or the list of rows; of a null an error",
+		`contact.account.industry == "retail" && contact.opportunities.exists(o, o.status == "won")`,
+	},
+	{
 		"has", "has(object.field)",
-		"the field is not null; false if the object is null",
+		"the field is not null; false if the object is null, or if a link before it leads to no row",
 		"has(contact.revenue)",
 	},
 	{

@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/weirstream/weir/operators/expr"
 )
 
 // source draws well-typed expressions of the language as text.
 type source struct {
 	t     *rapid.T
-	scope string
+	scope expr.Scope
 	vars  []boundVar
 	next  int
 }
@@ -73,6 +75,9 @@ func (g *source) paren(s string) string { return "(" + s + ")" }
 func (g *source) quantified(depth int) string {
 	macro := g.of("exists", "exists", "exists", "all", "exists_one")
 	typ := g.of("event", "event", "event", "int", "time", "string")
+	if len(g.scope.Tables) > 0 && g.pick(2) == 0 {
+		typ = g.table()
+	}
 	return g.list(typ, depth-1) + "." + macro + "(" + g.bind(typ, func(name string) string {
 		return name + ", " + g.bool(depth-1) + ")"
 	})
@@ -103,6 +108,9 @@ func (g *source) boolAtom(depth int) string {
 	case 10:
 		return g.nullable() + g.of(" == null", " != null")
 	case 11:
+		if len(g.scope.Tables) > 0 && g.pick(3) == 0 {
+			return "has(" + g.anyLink(2) + ")"
+		}
 		return "has(" + g.fieldOf("s", "n", "d", "b", "t") + ")"
 	case 12:
 		typ := g.of("int", "string", "time")
@@ -120,7 +128,7 @@ func (g *source) boolAtom(depth int) string {
 		typ := g.of("int", "string", "time")
 		return g.list(typ, depth) + g.of(" == ", " != ") + g.list(typ, depth)
 	case 16:
-		return g.list("event", depth) + ".size() " + g.of(compares...) + " " + g.of("0", "1", "2", "3")
+		return g.list(g.objects(), depth) + ".size() " + g.of(compares...) + " " + g.of("0", "1", "2", "3")
 	}
 	return g.fieldOf("b")
 }
@@ -131,10 +139,13 @@ func (g *source) object() string {
 		"contact", "contact", "opened.first()", "opened.last()", `bought.within("90d").last()`, "visited[0]", "bought[1]",
 		"contact", "[contact][0]", "(contact.b ? contact : contact)",
 	}
-	if g.scope == "change" {
+	if len(g.scope.Tables) > 0 && g.pick(2) == 0 {
+		return g.row(g.table(), 2)
+	}
+	if g.scope.Change != nil {
 		choices = append(choices, "before", "after")
 	}
-	if g.scope == "event" {
+	if g.scope.Event != nil {
 		choices = append(choices, "event")
 	}
 	for range 4 {
@@ -187,7 +198,7 @@ func (g *source) int(depth int) string {
 	case 0, 1:
 		return "(" + g.int(depth-1) + " " + g.of("+", "-", "*", "/", "%") + " " + g.int(depth-1) + ")"
 	case 2:
-		return g.list(g.of("event", "event", "int", "string"), depth-1) + ".size()"
+		return g.list(g.of(g.objects(), g.objects(), "int", "string"), depth-1) + ".size()"
 	case 3, 4:
 		return g.time(depth-1) + "." + g.of(accessors...) + "(" + g.of(zones...) + ")"
 	case 5:
@@ -218,7 +229,8 @@ func (g *source) double(depth int) string {
 	case 3:
 		return g.of(g.list("int", depth-1)+".avg()", "double("+g.string(depth-1)+")")
 	case 4:
-		return g.list("event", depth-1) + ".map(" + g.bind("event", func(name string) string {
+		typ := g.objects()
+		return g.list(typ, depth-1) + ".map(" + g.bind(typ, func(name string) string {
 			return name + ", " + name + ".d)." + g.of("sum", "min", "max", "avg") + "()"
 		})
 	}
@@ -294,6 +306,9 @@ func (g *source) list(typ string, depth int) string {
 	if typ == "event" {
 		return g.events(depth)
 	}
+	if g.isTable(typ) {
+		return g.rows(typ, depth)
+	}
 	fields := map[string]string{"int": "contact.nums", "string": "contact.tags", "time": "contact.times"}
 	switch n := g.pick(6); {
 	case depth <= 0 && n < 3:
@@ -311,7 +326,8 @@ func (g *source) list(typ string, depth int) string {
 	case n == 3:
 		return "(" + g.list(typ, depth-1) + " + " + g.list(typ, depth-1) + ")"
 	}
-	return g.events(depth-1) + ".map(" + g.bind("event", func(name string) string {
+	of := g.objects()
+	return g.list(of, depth-1) + ".map(" + g.bind(of, func(name string) string {
 		if g.pick(3) == 0 {
 			return name + ", " + g.bool(depth-1) + ", " + g.value(typ, depth-1) + ")"
 		}

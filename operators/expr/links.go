@@ -113,7 +113,7 @@ func (c *compiler) followed(e ast.Expr, l *Link, of node, safe bool) node {
 	var at []*place
 	for _, p := range of.from {
 		if p.image {
-			return c.problem(e, c.ownLink(e, l), "links of before and after are not followed: %q", l.Name)
+			return c.problem(e, c.ownLink(l), "links of before and after are not followed: %q", l.Name)
 		}
 		if !l.Many {
 			p.fields[l.Field] = true
@@ -221,22 +221,19 @@ func nullRow(get rowRef, negated bool) condFn {
 }
 
 // ownLink is the hint for a link of before or after: how the subject's own row leads to the same.
-func (c *compiler) ownLink(_ ast.Expr, l *Link) string {
+func (c *compiler) ownLink(l *Link) string {
 	a := c.env.scope.Audience
 	if a == nil {
 		return ""
 	}
-	own := c.env.audience
-	if own == nil {
-		return "start from " + a.Name
-	}
-	if l.To == own && !l.Many {
-		return fmt.Sprintf("use %s, the subject's own row", a.Name)
-	}
 	best := ""
-	for _, o := range own.Links {
-		if o.To == l.To && (best == "" || o.Name == l.Name) {
-			best = o.Name
+	if own := c.env.audience; own == l.To {
+		return fmt.Sprintf("use %s, the subject's own row", a.Name)
+	} else if own != nil {
+		for _, o := range own.Links {
+			if o.To == l.To && (best == "" || o.Name == l.Name) {
+				best = o.Name
+			}
 		}
 	}
 	if best == "" {

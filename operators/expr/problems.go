@@ -3,6 +3,7 @@ package expr
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"cel.dev/cel-go/common"
@@ -18,6 +19,8 @@ var (
 	wrapper     = regexp.MustCompile(`(?:wrapper|google\.protobuf\.[A-Za-z0-9]+)\(([a-z]+)\)`)
 	undefined   = regexp.MustCompile(`^undefined field '(.*)'$`)
 	undeclared  = regexp.MustCompile(`^undeclared reference to '([^']*)'`)
+	typeItself  = regexp.MustCompile(`\btype\(([^()]*)\)`)
+	noSelection = regexp.MustCompile(`^type 'list\(.*\)' does not support field selection$`)
 	noOverload  = regexp.MustCompile(`^found no matching overload for '([^']*)' applied to '(.*)'$`)
 	operatorFor = regexp.MustCompile(`^[_!@-]*([^_@]+)[_]*$`)
 )
@@ -52,11 +55,7 @@ func (e *Env) explain(p *Problem) {
 	}
 	if m := undefined.FindStringSubmatch(p.Message); m != nil {
 		p.Message = fmt.Sprintf("unknown field %q", m[1])
-		var names []string
-		for _, t := range e.front.Types() {
-			names = append(names, e.front.FieldNames(t)...)
-		}
-		p.Hint = hintNear(m[1], names)
+		p.Hint = e.hintField(m[1])
 		return
 	}
 	if m := undeclared.FindStringSubmatch(p.Message); m != nil {
@@ -65,7 +64,17 @@ func (e *Env) explain(p *Problem) {
 		for _, f := range Functions() {
 			names = append(names, f.Name)
 		}
-		p.Hint = hintNear(m[1], names)
+		if p.Hint = hintNear(m[1], names); p.Hint == "" && slices.Contains(e.front.FieldNames(e.audienceName()), m[1]) {
+			p.Hint = fmt.Sprintf("did you mean %s.%s?", e.audienceName(), m[1])
+		}
+		return
+	}
+	if m := typeItself.FindStringSubmatch(p.Message); m != nil && len(e.front.FieldNames(m[1])) > 0 {
+		p.Message, p.Hint = e.tableItself(m[1])
+		return
+	}
+	if noSelection.MatchString(p.Message) {
+		p.Hint = "it is a list: look at its elements by exists(), all(), filter() or map()"
 		return
 	}
 	if m := noOverload.FindStringSubmatch(p.Message); m != nil {
@@ -77,6 +86,46 @@ func (e *Env) explain(p *Problem) {
 			p.Message = p.Message[:i]
 		}
 	}
+}
+
+// hintField is the hint for a field that an object does not have.
+func (e *Env) hintField(name string) string {
+	var names, owners []string
+	for _, t := range e.front.Types() {
+		of := e.front.FieldNames(t)
+		if slices.Contains(of, name) {
+			owners = append(owners, t)
+		}
+		names = append(names, of...)
+	}
+	switch {
+	case len(owners) == 0:
+		return hintNear(name, names)
+	case owners[0] == e.audienceName():
+		return fmt.Sprintf("did you mean %s.%s?", owners[0], name)
+	}
+	return "it is a field of " + strings.Join(owners, ", ")
+}
+
+// tableItself says that the rows of the table, or kind of events, called name are not in scope by that name.
+func (e *Env) tableItself(name string) (message, hint string) {
+	hint = "its rows are in scope by links only"
+	if e.audience != nil {
+		for _, l := range e.audience.Links {
+			if l.To.Schema.Name == name {
+				hint = fmt.Sprintf("its rows are in scope by links only, such as %s.%s", e.scope.Audience.Name, l.Name)
+				break
+			}
+		}
+	}
+	return fmt.Sprintf("%s is a table, not a row or a list of rows", name), hint
+}
+
+func (e *Env) audienceName() string {
+	if e.scope.Audience == nil {
+		return ""
+	}
+	return e.scope.Audience.Name
 }
 
 func hintNear(name string, names []string) string {
@@ -110,9 +159,12 @@ func explainOverload(p *Problem, name, types string) {
 	} else {
 		p.Message = fmt.Sprintf("%s() does not take %s", shown, types)
 	}
+	p.Message = strings.TrimSuffix(p.Message, ".()")
 	pair := strings.Join(args, ",")
 	numbers := pair == "double,int" || pair == "int,double"
 	switch {
+	case strings.HasPrefix(types, "list(") && slices.Contains([]string{"sum", "min", "max", "avg"}, shown):
+		p.Hint = "take a number of each element first, as in map(x, x.amount)." + shown + "()"
 	case numbers && (shown == "==" || shown == "!="):
 		p.Hint = "a double is compared by == with a double: write 100.0 instead of 100, or double(x)"
 	case numbers:

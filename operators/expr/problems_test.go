@@ -20,12 +20,16 @@ func TestProblems(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := scopes()["segment"]
-	s.Links = map[string]row.Schema{"account": {Name: "account"}}
 	env, err := expr.NewEnv(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, block := range strings.Split(string(text), "\n\n") {
+		if scope, ok := strings.CutPrefix(strings.TrimSpace(block), "# scope "); ok {
+			if env, err = expr.NewEnv(scopes()[scope]); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if strings.HasPrefix(block, "#") {
 			continue
 		}
@@ -170,12 +174,22 @@ func TestFunctionsAreOfTheLanguage(t *testing.T) {
 		{Name: "state", Type: str}, {Name: "score", Type: typ(row.Int)}, {Name: "revenue", Type: typ(row.Double)},
 		{Name: "opt_in", Type: typ(row.Bool)}, {Name: "birthdate", Type: row.Type{Kind: row.Timestamp, Date: true}},
 		{Name: "customer_since", Type: typ(row.Timestamp)}, {Name: "renewal", Type: typ(row.Timestamp)},
-		{Name: "tags", Type: row.Type{Kind: row.List, Elem: &str}},
+		{Name: "tags", Type: row.Type{Kind: row.List, Elem: &str}}, {Name: "account_id", Type: str},
 	})
-	env, err := expr.NewEnv(expr.Scope{Audience: contact, Segments: []string{"board"}, Events: []expr.EventKind{
-		{Schema: row.NewSchema("email_opened", []row.Field{{Name: "email", Type: str}})},
-		{Schema: row.NewSchema("purchase", []row.Field{{Name: "amount", Type: typ(row.Double)}})},
-	}})
+	account := &expr.Table{Schema: row.NewSchema("account", []row.Field{{Name: "industry", Type: str}})}
+	won := &expr.Table{Schema: row.NewSchema("opportunity", []row.Field{
+		{Name: "status", Type: str}, {Name: "contact_id", Type: str},
+	})}
+	own := &expr.Table{Schema: contact, Links: []*expr.Link{
+		{Name: "account", To: account, Field: 8}, {Name: "opportunities", To: won, Many: true, Field: 1},
+	}}
+	env, err := expr.NewEnv(expr.Scope{
+		Audience: contact, Tables: []*expr.Table{own, account, won}, Segments: []string{"board"},
+		Events: []expr.EventKind{
+			{Schema: row.NewSchema("email_opened", []row.Field{{Name: "email", Type: str}})},
+			{Schema: row.NewSchema("purchase", []row.Field{{Name: "amount", Type: typ(row.Double)}})},
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,10 +55,6 @@ func frontScope(s Scope) (front.Scope, error) {
 	for _, k := range s.Events {
 		f.Events = append(f.Events, k.Schema)
 	}
-	for name := range s.Links {
-		f.Links = append(f.Links, name)
-	}
-	slices.Sort(f.Links)
 	var err error
 	f.Tables, err = frontTables(s)
 	return f, err
@@ -74,9 +70,16 @@ func (e *Env) Compile(source string) (*Program, []Problem) {
 	c := &compiler{env: e, ast: checked.NativeRep()}
 	p, problems := c.program(c.ast.Expr(), source)
 	if t := checked.OutputType(); len(problems) == 0 && (t == nil || t.Kind() != types.BoolKind) {
+		hint := "compare it with something"
+		switch {
+		case t != nil && t.Kind() == types.ListKind:
+			hint = "ask something of it, as by exists() or size()"
+		case isObject(t):
+			hint = "compare a field of it with something, or itself with null"
+		}
 		problems = append(problems, Problem{
 			Message: fmt.Sprintf("a condition must be true or false, but this is %s", typeName(t)),
-			Hint:    "compare it with something",
+			Hint:    hint,
 		})
 	}
 	if len(problems) > 0 {
@@ -91,7 +94,8 @@ func (c *compiler) program(root ast.Expr, source string) (*Program, []Problem) {
 	c.audience, c.image = &place{fields: map[int]bool{}}, &place{fields: map[int]bool{}, image: true}
 	n := c.compile(root)
 	p := &Program{source: source, root: n.cond, slots: c.slots, lookAhead: c.looks, env: c.env, ast: c.ast, reads: Reads{
-		Fields: keys(c.audience.fields), Paths: c.audience.paths(c.env.audience, nil), Events: keys(c.events), Segments: keys(c.segments), Clock: c.clock,
+		Fields: keys(c.audience.fields), Paths: c.audience.paths(c.env.audience, nil),
+		Events: keys(c.events), Segments: keys(c.segments), Clock: c.clock,
 	}}
 	p.frames.New = func() any { return &frame{vars: make([]val, p.slots)} }
 	return p, c.problems

@@ -49,6 +49,7 @@ func pairs(t testing.TB) []pair {
 // data is what an expression is evaluated on, at any time.
 type data struct {
 	in       expr.Input
+	tables   oracle.Tables
 	switches [2][]row.Instant // when the memberships of the segments turn
 }
 
@@ -169,6 +170,9 @@ func drawData(t *rapid.T, now row.Instant, s expr.Scope) *data {
 		return drawFields(t, now, schema)
 	}
 	d.in.Subject = maybe(s.Audience)
+	if len(s.Tables) > 0 {
+		d.drawTables(t, now, s)
+	}
 	for _, k := range s.Events {
 		d.in.Events = append(d.in.Events, drawEvents(t, now, k.Schema))
 	}
@@ -205,6 +209,11 @@ func (d *data) times() []row.Value {
 		}
 	}
 	ofRow(d.in.Subject)
+	for _, table := range d.tables {
+		for _, r := range table.Rows {
+			ofRow(r)
+		}
+	}
 	ofRow(d.in.Before)
 	ofRow(d.in.After)
 	for _, events := range d.in.Events {
@@ -296,8 +305,10 @@ func check(
 }
 
 // checkReads changes all that p says it does not read and sees that nothing changes.
-func checkReads(p *expr.Program, d *data, now row.Instant) string {
-	reads := p.Reads()
+func checkReads(p *expr.Program, reads expr.Reads, d *data, now row.Instant) string {
+	if fault := soundPaths(reads); fault != "" {
+		return fault
+	}
 	before := d.input(now)
 	after := d.input(now)
 	after.Subject, after.Events = slices.Clone(before.Subject), slices.Clone(before.Events)
@@ -306,6 +317,8 @@ func checkReads(p *expr.Program, d *data, now row.Instant) string {
 			after.Subject[i] = row.OfString("changed")
 		}
 	}
+	traced := newTraced(d.tables, reads, before.Subject, after.Subject)
+	after.Linked = traced
 	for i := range after.Events {
 		if !slices.Contains(reads.Events, i) {
 			after.Events[i] = nil
@@ -318,6 +331,9 @@ func checkReads(p *expr.Program, d *data, now row.Instant) string {
 	}
 	truth, until := p.Eval(before)
 	truth2, until2 := p.Eval(after)
+	if traced.fault != "" {
+		return traced.fault
+	}
 	if truth != truth2 || until != until2 {
 		return fmt.Sprintf("%v until %v becomes %v until %v by what it does not read: %v",
 			truth, until, truth2, until2, reads)
@@ -332,12 +348,14 @@ func checkReads(p *expr.Program, d *data, now row.Instant) string {
 type mutant struct {
 	source func(string) string                                     // what the plan compiles instead
 	result func(expr.Truth, row.Instant) (expr.Truth, row.Instant) // what it says instead
+	rows   func(expr.Rows) expr.Rows                               // what it follows links by instead
+	reads  func(*expr.Reads)                                       // what it says that it reads instead
 }
 
 // property tries a random expression on random data; it returns the disagreement, "" if there is none.
 func property(t *rapid.T, ps []pair, m mutant, refused *int) string {
-	p := ps[rapid.IntRange(0, len(ps)-1).Draw(t, "scope")]
-	g := &source{t: t, scope: p.name}
+	p := drawPair(t, ps)
+	g := &source{t: t, scope: p.scope}
 	drawn := g.bool(rapid.IntRange(0, 3).Draw(t, "depth"))
 	src := differs.Replace(drawn)
 	planned := src
@@ -356,22 +374,49 @@ func property(t *rapid.T, ps []pair, m mutant, refused *int) string {
 		}
 		return ""
 	}
-	eval := program.Eval
-	if m.result != nil {
-		eval = func(in *expr.Input) (expr.Truth, row.Instant) { return m.result(program.Eval(in)) }
-	}
+	eval := m.eval(program)
 	now := row.At(pickTime(t)) + row.Instant(rapid.SampledFrom([]int64{0, 0, 1, -1, 3600e9}).Draw(t, "shift"))
 	d := drawData(t, now, p.scope)
 	sample := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "probe") }
 	fault := check(eval, condition, d, now, sample)
-	if fault == "" && m.result == nil {
-		fault = checkReads(program, d, now)
+	if fault == "" && m.result == nil && m.rows == nil {
+		reads := program.Reads()
+		if m.reads != nil {
+			m.reads(&reads)
+		}
+		fault = checkReads(program, reads, d, now)
 	}
 	if fault == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s\n%s: %s\nsubject %v\nbefore %v\nafter %v\nevents %v", fault, p.name, src, d.in.Subject,
-		d.in.Before, d.in.After, d.in.Events)
+	return fmt.Sprintf("%s\n%s: %s\nsubject %v\nbefore %v\nafter %v\nevents %v\ntables %v", fault, p.name, src,
+		d.in.Subject, d.in.Before, d.in.After, d.in.Events, d.tables)
+}
+
+// drawPair draws a scope, one with links as often as one without.
+func drawPair(t *rapid.T, ps []pair) pair {
+	links := rapid.Bool().Draw(t, "links")
+	var of []pair
+	for _, p := range ps {
+		if (len(p.scope.Tables) > 0) == links {
+			of = append(of, p)
+		}
+	}
+	return of[rapid.IntRange(0, len(of)-1).Draw(t, "scope")]
+}
+
+// eval is p.Eval with m's faults.
+func (m mutant) eval(p *expr.Program) func(*expr.Input) (expr.Truth, row.Instant) {
+	return func(in *expr.Input) (expr.Truth, row.Instant) {
+		if m.rows != nil {
+			in.Linked = m.rows(in.Linked)
+		}
+		result, until := p.Eval(in)
+		if m.result != nil {
+			result, until = m.result(result, until)
+		}
+		return result, until
+	}
 }
 
 // TestPlanAgreesWithOracle is the main test of the package: on random expressions and data the plan says what

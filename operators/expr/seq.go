@@ -22,9 +22,9 @@ type frame struct {
 	ahead    Input       // what it reads
 }
 
-// seq is a list that is iterated without being built: the events of a kind, or any other list, through stages.
-// Or the rows to which a link leads. Each element of the source has, as a function of the time, a presence in the list: True, False, or Error if the
-// making of the list fails by it.
+// seq is a list that is iterated without being built: the events of a kind, the rows to which a link leads, or any
+// other list, through stages. Each element of the source has, as a function of the time, a presence in the list: True,
+// False, or Error if the making of the list fails by it.
 type seq struct {
 	kind      int     // index into Input.Events; kindList: base; kindRows: rows
 	retention *Period // of the kind
@@ -254,6 +254,14 @@ func (s *seq) any(in *Input, f *frame, slot int, pred condFn, negated bool) (Tru
 func (s *seq) witness(in *Input, f *frame, c *cursor, i, slot int, pred condFn, negated bool) (
 	r Truth, u, w row.Instant, broken bool,
 ) {
+	if s.kind == kindRows && len(s.stages) == 0 { // each row is there, for ever
+		f.vars[slot] = val{k: kObj, ref: &c.rows[i], until: never}
+		r, w = pred(in, f)
+		if negated {
+			r = r.not()
+		}
+		return r, w, w, false
+	}
 	plain := s.plain()
 	var el val
 	p := True

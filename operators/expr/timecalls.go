@@ -62,7 +62,11 @@ func (c *compiler) within(e ast.Expr) node {
 	args := operands(e)
 	l := c.compile(args[0])
 	if !c.isEvents(args[0]) {
-		return c.problem(e, "", "within() is for lists of events, not %s", typeName(c.typ(args[0])))
+		hint := ""
+		if c.isRows(args[0]) {
+			hint = `rows have no time of their own: compare a field, as in filter(x, x.created > ago("90d"))`
+		}
+		return c.problem(e, hint, "within() is for lists of events, not %s", typeName(c.typ(args[0])))
 	}
 	p, ok := c.period(args[1], "within")
 	if !ok {

@@ -37,17 +37,21 @@ func New(s expr.Scope) (*Oracle, error) {
 			ft.Links = append(ft.Links, front.Link{Name: l.Name, To: slices.Index(s.Tables, l.To), Many: l.Many})
 		}
 		fs.Tables = append(fs.Tables, ft)
-		if s.Audience != nil && t.Schema.Name == s.Audience.Name {
-			o.audience = t
-		}
 	}
 	loc := s.Zone
 	if loc == nil {
 		loc = time.UTC
 	}
 	var err error
-	o.front, err = front.New(fs, access{}, declarations(loc)...)
-	return o, err
+	if o.front, err = front.New(fs, access{}, declarations(loc)...); err != nil {
+		return nil, err
+	}
+	if s.Audience != nil {
+		if i := o.front.Table(s.Audience.Name); i >= 0 {
+			o.audience = s.Tables[i]
+		}
+	}
+	return o, nil
 }
 
 // Condition is a condition that cel-go's interpreter evaluates. Safe for concurrent use.

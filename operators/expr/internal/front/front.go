@@ -40,7 +40,6 @@ type Scope struct {
 	Audience, Change, Event *row.Schema
 	Events                  []*row.Schema
 	Segments                []string
-	Links                   []string // fields of the audience row that are links that nothing evaluates
 	Tables                  []Table
 }
 

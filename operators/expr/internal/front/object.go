@@ -19,8 +19,7 @@ const (
 type object struct {
 	schema *row.Schema
 	event  bool
-	table  *Table   // nil: no links lead on from it
-	links  []string // that nothing evaluates
+	table  *Table // nil: no links lead on from it
 	typ    *cel.Type
 }
 
@@ -38,9 +37,6 @@ func (e *Env) declare(s *row.Schema, event bool) *object {
 		name += "_row"
 	}
 	o := &object{schema: s, event: event, typ: cel.ObjectType(name)}
-	if !event && e.Scope.Audience != nil && s.Name == e.Scope.Audience.Name {
-		o.links = e.Scope.Links
-	}
 	e.names[name] = o
 	return o
 }
@@ -100,7 +96,7 @@ func (o *object) fieldNames() []string {
 			names = append(names, l.Name)
 		}
 	}
-	return append(names, o.links...)
+	return names
 }
 
 // field returns the type of the field or link of o called name.
@@ -121,11 +117,6 @@ func (e *Env) field(o *object, name string) (*cel.Type, bool) {
 			case l.Name == name:
 				return to, true
 			}
-		}
-	}
-	for _, l := range o.links {
-		if l == name {
-			return cel.DynType, true // the plan's compiler refuses it with the reason
 		}
 	}
 	return nil, false
