@@ -75,6 +75,9 @@ func (w *Worker) swap() error {
 	w.swaps.next.CompareAndSwap(next, nil)
 	w.config.Logger.Info("a revision of the catalog is in force", "revision", next.Revision,
 		"segments", len(next.Segments), "triggers", len(next.Triggers))
+	if w.config.Swapped != nil {
+		w.config.Swapped(next)
+	}
 	return nil
 }
 

@@ -27,6 +27,8 @@ type WorkerConfig struct {
 	Now func() row.Instant
 	// Committed is called after each commit with what it wrote and the time that the commit took; may be nil.
 	Committed func(parts []Part, took time.Duration)
+	// Swapped is called on the worker's goroutine when a catalog has been put in force by Swap; may be nil.
+	Swapped func(*catalog.Catalog)
 	// Permanent tells whether a session's error can't heal by opening a new one: the worker then stops.
 	Permanent func(error) bool
 }
@@ -289,15 +291,16 @@ func (t *workerTask) step(now row.Instant, timersMax int, room *epochRoom) error
 			return err
 		}
 	}
+	idle := len(t.records)+len(t.exchange) == 0
 	for {
-		done, err := task.Advance(now, len(t.records) == 0, timersMax)
+		done, err := task.Advance(now, idle, timersMax)
 		if err != nil {
 			return err
 		}
 		if done {
 			break
 		}
-		if len(t.records) == 0 {
+		if idle {
 			return nil
 		}
 	}

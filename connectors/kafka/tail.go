@@ -36,6 +36,39 @@ type Tail struct {
 
 // OpenTail returns a reader of the topics from their start. The topics must exist.
 func OpenTail(cfg Config, isolation Isolation, topics ...string) (*Tail, error) {
+	return openTail(cfg, isolation, topics, kgo.ConsumeTopics(topics...),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+}
+
+// OpenTailFromNow returns a reader of what the topics get from now on. The topics must exist.
+func OpenTailFromNow(ctx context.Context, cfg Config, isolation Isolation, topics ...string) (*Tail, error) {
+	cfg, err := cfg.prepared()
+	if err != nil {
+		return nil, err
+	}
+	cl, err := cfg.newClient("admin")
+	if err != nil {
+		return nil, err
+	}
+	defer cl.Close()
+	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, topics...)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the ends of topics: %w", err)
+	}
+	from := map[string]map[int32]kgo.Offset{}
+	ends.Each(func(end kadm.ListedOffset) {
+		if from[end.Topic] == nil {
+			from[end.Topic] = map[int32]kgo.Offset{}
+		}
+		from[end.Topic][end.Partition] = kgo.NewOffset().At(end.Offset)
+	})
+	return openTail(cfg, isolation, topics, kgo.ConsumePartitions(from))
+}
+
+func openTail(cfg Config, isolation Isolation, topics []string, from ...kgo.Opt) (*Tail, error) {
 	cfg, err := cfg.prepared()
 	if err != nil {
 		return nil, err
@@ -44,9 +77,7 @@ func OpenTail(cfg Config, isolation Isolation, topics ...string) (*Tail, error) 
 	if isolation == Committed {
 		level = kgo.ReadCommitted()
 	}
-	cl, err := cfg.newClient("tail", kgo.ConsumeTopics(topics...),
-		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchIsolationLevel(level), kgo.KeepControlRecords())
+	cl, err := cfg.newClient("tail", append(from, kgo.FetchIsolationLevel(level), kgo.KeepControlRecords())...)
 	if err != nil {
 		return nil, err
 	}
