@@ -65,7 +65,12 @@ func OpenTailFromNow(ctx context.Context, cfg Config, isolation Isolation, topic
 		}
 		from[end.Topic][end.Partition] = kgo.NewOffset().At(end.Offset)
 	})
-	return openTail(cfg, isolation, topics, kgo.ConsumePartitions(from))
+	t, err := openTail(cfg, isolation, topics, kgo.ConsumePartitions(from))
+	if err != nil {
+		return nil, err
+	}
+	ends.Each(func(end kadm.ListedOffset) { t.next[topicPartition{end.Topic, end.Partition}] = end.Offset })
+	return t, nil
 }
 
 func openTail(cfg Config, isolation Isolation, topics []string, from ...kgo.Opt) (*Tail, error) {
@@ -112,23 +117,43 @@ func (t *Tail) Next(ctx context.Context) ([]engine.Record, error) {
 // AtEnd tells whether everything that the topics hold at this moment has been returned by Next. It asks the brokers.
 // With Committed that comes true only when no transaction is open.
 func (t *Tail) AtEnd(ctx context.Context) (bool, error) {
+	ends, err := t.Ends(ctx)
+	return err == nil && t.Reached(ends), err
+}
+
+// Ends is where topics end at some moment.
+type Ends map[topicPartition]int64
+
+// Ends returns where the topics end now. It asks the brokers.
+func (t *Tail) Ends(ctx context.Context) (Ends, error) {
 	ends, err := t.adm.ListEndOffsets(ctx, t.topics...)
 	if err == nil {
 		err = ends.Error()
 	}
 	if err != nil {
-		return false, fmt.Errorf("cannot list the ends of topics: %w", err)
+		return nil, fmt.Errorf("cannot list the ends of topics: %w", err)
 	}
 	starts, err := t.adm.ListStartOffsets(ctx, t.topics...)
 	if err != nil {
-		return false, fmt.Errorf("cannot list the starts of topics: %w", err)
+		return nil, fmt.Errorf("cannot list the starts of topics: %w", err)
 	}
-	reached := true
+	out := Ends{}
 	ends.Each(func(end kadm.ListedOffset) {
-		start, _ := starts.Lookup(end.Topic, end.Partition)
-		reached = reached && max(t.next[topicPartition{end.Topic, end.Partition}], start.Offset) >= end.Offset
+		if start, _ := starts.Lookup(end.Topic, end.Partition); start.Offset < end.Offset {
+			out[topicPartition{end.Topic, end.Partition}] = end.Offset
+		}
 	})
-	return reached, nil
+	return out, nil
+}
+
+// Reached tells whether everything before the ends has been returned by Next.
+func (t *Tail) Reached(ends Ends) bool {
+	for at, end := range ends {
+		if t.next[at] < end {
+			return false
+		}
+	}
+	return true
 }
 
 // Close ends the connections.
