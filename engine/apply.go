@@ -71,7 +71,7 @@ func (t *Task) applyRow(c *Change, now row.Instant) error {
 	if truncated, err := t.truncated(g, c.Version); err != nil || truncated {
 		return err
 	}
-	e, err := t.load(g, c.Key)
+	e, err := t.subject(g, c.Key, now)
 	if err != nil {
 		return err
 	}
@@ -247,7 +247,7 @@ func (t *Task) applyEvent(c *Change, now row.Instant) error {
 	if !ok {
 		return nil
 	}
-	e, err := t.load(g, c.Key)
+	e, err := t.subject(g, c.Key, now)
 	if err != nil {
 		return err
 	}
@@ -276,7 +276,7 @@ func (t *Task) applyEdit(c *Change, now row.Instant) error {
 		t.config.Counts.Unknown.Add(1) // of a catalog that was
 		return nil
 	}
-	e, err := t.load(g, c.Key)
+	e, err := t.subject(g, c.Key, now)
 	if err != nil {
 		return err
 	}
@@ -300,11 +300,14 @@ func (t *Task) applyErase(c *Change, now row.Instant) error {
 	if g == nil || g.audience == nil {
 		return nil
 	}
-	e, err := t.load(g, c.Key)
+	e, err := t.subject(g, c.Key, now)
 	if err != nil {
 		return err
 	}
 	t.mark(e)
+	if t.sweep != nil { // also of a subject that waits, and so is not visited
+		t.dropRemoved(e, now)
+	}
 	s, queued := e.subject, len(t.links.work)
 	cause := emit.Cause{Kind: "erasure"}
 	m := move{entry: e, before: s.Row, cause: cause}
@@ -364,7 +367,7 @@ func (t *Task) settleAnd(e *entry, now row.Instant, d *deferral) {
 	for i := range flips {
 		firings = trigger.Segment(g.audience, &flips[i], in, firings[:0])
 		by := emit.Cause{Kind: "segment", Segment: flips[i].Segment.Name}
-		if cause.Kind == "catalog" { // an edit, not something that happened to the subject
+		if cause.Kind == "catalog" && flips[i].Why != segment.ByTime { // an edit, not something that happened to the subject
 			by = cause
 		}
 		for j := range firings {
@@ -408,9 +411,14 @@ func (t *Task) membership(f *segment.Flip, id string, cause emit.Cause) {
 	case segment.ByTime:
 		cause = causeOfTime()
 	case segment.BySegment:
-		cause = emit.Cause{Kind: "segment", Segment: f.By.Name}
+		kind := "segment"
+		if cause.Kind == "catalog" { // it follows an edit
+			kind = cause.Kind
+		}
+		cause = emit.Cause{Kind: kind, Segment: f.By.Name}
 	case segment.ByTouch:
 	}
+	t.countFill(f, cause)
 	c := t.count("segment", f.Segment.Name)
 	if f.Enter {
 		c.Size++

@@ -113,27 +113,6 @@ func (w *Worker) read(ctx context.Context, p int32, from int64) error {
 	return nil
 }
 
-// takeSwept lets the records of tasks come whose sweep is done.
-func (w *Worker) takeSwept(s Session) {
-	var ready []Resumption
-	var rest []int32
-	for _, p := range w.sweeping {
-		t := w.tasks[p]
-		if t == nil || t.task == nil {
-			continue
-		}
-		if _, sweeping := t.task.Sweeping(); sweeping {
-			rest = append(rest, p)
-			continue
-		}
-		ready = append(ready, t.resumption())
-	}
-	w.sweeping = rest
-	if len(ready) > 0 {
-		s.Resume(ready)
-	}
-}
-
 // takeRestored opens the tasks whose restore has ended and lets their records come.
 func (w *Worker) takeRestored(s Session) error {
 	var ready []Resumption
@@ -165,9 +144,7 @@ func (w *Worker) takeRestored(s Session) error {
 		r.task.task = task
 		w.status.restoring(p, 0)
 		if _, sweeping := task.Sweeping(); sweeping {
-			w.config.Logger.Info("the catalog changed; bringing it over the subjects", "partition", p)
-			w.sweeping = append(w.sweeping, p)
-			continue
+			w.config.Logger.Debug("bringing the catalog over the subjects", "partition", p)
 		}
 		ready = append(ready, r.task.resumption())
 	}

@@ -48,6 +48,12 @@ func (c *cache) put(k cacheKey, e *entry) {
 	c.bytes += e.bytes
 }
 
+// remove forgets an entry that was just put.
+func (c *cache) remove(k cacheKey, e *entry) {
+	delete(c.young, k)
+	c.bytes -= e.bytes
+}
+
 // turn forgets the old generation if the young one has filled its half of the limit.
 func (c *cache) turn() {
 	if c.bytes < c.limit/2 {

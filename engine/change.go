@@ -40,7 +40,9 @@ type Header = emit.Header
 type Change struct {
 	Kind   ChangeKind
 	Origin Origin
-	Schema *row.Schema // Upsert: of Row; Occur: of Event.Fields. Set by the decoder
+	// Revision is that of the catalog by which the record was read; set by intake. 0: not known.
+	Revision int64
+	Schema   *row.Schema // Upsert: of Row; Occur: of Event.Fields. Set by the decoder
 
 	// Upsert, Delete and Truncate.
 	Table    string      // the catalog's name of the table

@@ -57,6 +57,9 @@ func (t *Task) resume(e *entry, now row.Instant) error {
 	waited := e.deferred
 	e.deferred, e.deferredChanged = nil, true
 	t.mark(e)
+	if err := t.visitFirst(e, now); err != nil {
+		return err
+	}
 	e.group.segments.TouchAll()
 	for i := range waited {
 		t.born = waited[i].born

@@ -13,14 +13,15 @@ import (
 const inputFormat = 1
 
 // AppendChange appends the value of the input record that carries c: a msgpack array of the format, the kind, the
-// origin and what the kind has. The record's key is c.Key. Rows name their fields, so sender and receiver may hold
+// origin, the revision of the sender's catalog and what the kind has. The record's key is c.Key. Rows name their fields, so sender and receiver may hold
 // different catalogs.
 func AppendChange(dst []byte, c *Change) []byte {
-	dst = wire.AppendArray(dst, 9)
+	dst = wire.AppendArray(dst, 10)
 	dst = wire.AppendUint(wire.AppendUint(dst, inputFormat), uint64(c.Kind))
 	dst = wire.AppendBytes(wire.AppendString(dst, c.Origin.Topic), c.Origin.TopicID[:])
 	dst = wire.AppendInt(wire.AppendInt(dst, int64(c.Origin.Partition)), c.Origin.Offset)
 	dst = wire.AppendInt(wire.AppendUint(dst, uint64(c.Origin.Index)), int64(c.Origin.Time))
+	dst = wire.AppendInt(dst, c.Revision)
 	switch c.Kind {
 	case Upsert:
 		dst = wire.AppendString(wire.AppendArray(dst, 5), c.Table)
@@ -85,7 +86,10 @@ var errUnknown = errors.New("unknown to the catalog")
 func DecodeChange(cat *catalog.Catalog, key, value []byte, c *Change) error {
 	*c = Change{Key: string(key)}
 	r := reader{b: value}
-	r.array(9)
+	elements := read(&r, wire.ReadArray)
+	if r.err == nil && elements != 9 && elements != 10 {
+		r.err = wire.ErrKind
+	}
 	if format := r.uint(); r.err == nil && format != inputFormat {
 		return fmt.Errorf("cannot read an input record of format %d: a newer weir wrote it; upgrade this worker", format)
 	}
@@ -94,6 +98,9 @@ func DecodeChange(cat *catalog.Catalog, key, value []byte, c *Change) error {
 	copy(c.Origin.TopicID[:], r.bytes())
 	c.Origin.Partition, c.Origin.Offset = int32(r.int()), r.int()
 	c.Origin.Index, c.Origin.Time = uint16(r.uint()), row.Instant(r.int())
+	if elements == 10 { // the first records had no revision
+		c.Revision = r.int()
+	}
 	switch c.Kind {
 	case Upsert:
 		r.array(5)
@@ -207,12 +214,23 @@ func (r *reader) bad(c *Change) {
 	}
 }
 
+// aheadError says that a record was read by a revision of the catalog that the task has not got yet: it may be about
+// what only that one knows, so the task takes nothing until it has it.
+type aheadError struct{ revision int64 }
+
+func (e *aheadError) Error() string {
+	return fmt.Sprintf("revision %d of the catalog has not come yet", e.revision)
+}
+
 // Take applies one record of the input topic at the instant now. What a catalog that was wrote for a table that is no
 // more is passed over; a record that can't be read goes to the dead letters.
 func (t *Task) Take(rec *Record, now row.Instant) error {
-	t.epoch.began = true
 	c := &t.change
 	err := DecodeChange(t.catalog, rec.Key, rec.Value, c)
+	if c.Revision > max(t.catalog.Revision, t.accepts) {
+		return &aheadError{c.Revision}
+	}
+	t.epoch.began = true
 	switch {
 	case errors.Is(err, errUnknown):
 		t.config.Counts.Unknown.Add(1)

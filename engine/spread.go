@@ -277,6 +277,9 @@ func (t *Task) visit(w *spread, id string, now row.Instant) (ready bool, err err
 	case len(e.deferred) > 0:
 		return true, t.resume(e, now)
 	}
+	if err := t.visitFirst(e, now); err != nil {
+		return false, err
+	}
 	e.group.segments.Touch(w.touch)
 	t.settle(e, now, w.cause)
 	return true, t.links.rows.err

@@ -2,7 +2,7 @@ package engine
 
 import (
 	"fmt"
-	"hash/fnv"
+	"slices"
 
 	"github.com/weirstream/weir/operators/catalog"
 	"github.com/weirstream/weir/operators/emit"
@@ -12,95 +12,283 @@ import (
 	"github.com/weirstream/weir/state/row"
 )
 
-// sweep brings a changed catalog over the subjects of a partition: who belongs to a segment as it is now defined
-// enters, who does not leaves, and the members of segments that are gone leave them. It is done in pages, each part
-// of an epoch; a crash in between starts it again, and what was done already changes nothing.
+// sweep brings a changed catalog over the subjects of a partition, a page of them in an epoch, while records go on:
+// who belongs to a new or changed segment as it is now defined enters, who does not leaves, the members of segments
+// that are gone leave them, and triggers begin to wait. Segments whose meaning is the same are not looked at, but for
+// those that name one that changes. Where it stands is a fact (state.Fill): a crash resumes it.
+//
+// A subject to which something happens before its turn is visited first, and marked, so that what follows from the
+// catalog is never taken for a consequence of what happened.
 type sweep struct {
-	audience int    // position in Catalog.Audiences
-	after    string // the last subject done
-	done     int
-	began    bool
+	phases   []phase
+	plan     []definition     // what begins with it
+	segments map[string][]int // by audience: positions of those that are brought over
+	began    bool             // the brackets have been opened
+	blocked  bool             // the subject whose turn it is waits for rows of other partitions
+	told     row.Instant      // when the progress was last told
 }
+
+// phase is a step of a sweep. It works up to max subjects or timers, and tells whether it is over.
+type phase func(now row.Instant, max int) (done bool, err error)
 
 // Sweeping tells whether a changed catalog is still being brought over the subjects, and how many are done.
 func (t *Task) Sweeping() (done int, sweeping bool) {
 	if t.sweep == nil {
 		return 0, false
 	}
-	return t.sweep.done, true
+	return int(t.fill.Subjects), true
 }
 
-// Sweep looks at the next max subjects, at the instant now.
+// Preparing tells whether a changed catalog is not in force yet: no record may be applied, only Sweep be called.
+func (t *Task) Preparing() bool { return t.sweep != nil && !t.sweep.began }
+
+// Swap puts another catalog in the place of the task's. It must be called between epochs.
+func (t *Task) Swap(c *catalog.Catalog) error {
+	t.catalog, t.groups = c, groupsOf(c, &t.links.rows, t.config.Observe)
+	return t.Reset()
+}
+
+// startSweep begins, or goes on with, a sweep. Of defs some are being brought over.
+func (t *Task) startSweep(defs []definition, began bool) {
+	sw := &sweep{began: began, segments: map[string][]int{}, told: row.Earliest}
+	for i := range defs {
+		if s := t.catalog.Segment(defs[i].Name); s != nil && defs[i].Filling {
+			name := s.Audience.Table.Name
+			sw.segments[name] = append(sw.segments[name], s.Index)
+		}
+	}
+	sw.phases = []phase{t.visitAll}
+	if t.sweep = sw; began {
+		return
+	}
+	sw.plan = defs
+	sw.phases = []phase{t.catchUp, t.beginSweep, t.visitAll}
+	for name, held := range sw.segments {
+		t.groups[name].segments.Hold(held)
+	}
+}
+
+// Sweep brings the catalog over the next max subjects, at the instant now, which must not lie before due timers.
 func (t *Task) Sweep(now row.Instant, max int) error {
 	sw := t.sweep
-	if sw.audience == len(t.catalog.Audiences) {
-		t.allSeen()
-		t.fact.Catalog, t.fact.Revision = t.catalog.Hash, t.emitter.Revision
-		t.epoch.began = true
-		t.sweep = nil
-		return nil
-	}
-	now = t.tick(now)
-	t.born = now
-	if !sw.began {
-		sw.began = true
-		t.firstSeen(now, false)
-	}
-	a := t.catalog.Audiences[sw.audience]
-	ids, err := t.store.IDs(t.partition, a.Table.Name, sw.after, max)
-	if err != nil {
-		return fmt.Errorf("cannot read the subjects of audience %s: %w", a.Table.Name, err)
-	}
-	names := t.segmentNames()
-	for _, id := range ids {
-		e, err := t.load(t.groups[a.Table.Name], id)
-		if err != nil {
+	for len(sw.phases) > 0 {
+		over, err := sw.phases[0](now, max)
+		if err != nil || !over {
 			return err
 		}
-		due := e.subject.Due()
-		t.comeDue(e, now) // while no worker was there: of triggers that are as they were
-		t.watched(e, trigger.Resume(a, e.subject, now))
-		t.dropRemoved(e, now, names)
-		e.group.segments.TouchAll()
-		t.settle(e, now, emit.Cause{Kind: "catalog"})
-		if e.subject.Due() != due { // also if it was a dropped membership that was due first
-			t.await(e)
-		}
-		sw.after = id
-		sw.done++
+		sw.phases = sw.phases[1:]
 	}
-	if len(ids) < max {
-		sw.audience, sw.after = sw.audience+1, ""
-	}
+	t.endSweep(t.tick(now))
 	return nil
 }
 
-// segmentNames returns the names of all segments that ever had a member here, by the id that memberships bear.
-func (t *Task) segmentNames() map[uint64]string {
-	names := map[uint64]string{}
-	for k := range t.counters {
-		if k.kind == "segment" {
-			h := fnv.New64a()
-			h.Write([]byte(k.name))
-			names[h.Sum64()] = k.name
+// catchUp fires what came due before the catalog is in force, so that everything that stays as it was changes at its
+// own instant. Segments that are to be brought over are held meanwhile.
+func (t *Task) catchUp(now row.Instant, max int) (done bool, err error) {
+	return t.Advance(now, true, max)
+}
+
+// beginSweep puts the catalog in force.
+func (t *Task) beginSweep(now row.Instant, _ int) (done bool, err error) {
+	sw := t.sweep
+	now = t.tick(now)
+	t.born = now
+	for _, g := range t.groups {
+		if g.segments != nil {
+			g.segments.Hold(nil)
 		}
 	}
-	return names
+	t.firstSeen(now, false)
+	revision := max(t.catalog.Revision, t.fact.Revision)
+	if t.fact.Catalog != t.catalog.Hash { // without a topic of catalogs each is the first
+		revision = max(revision, t.fact.Revision+1)
+	}
+	t.fact.Catalog, t.fact.Revision, t.emitter.Revision = t.catalog.Hash, revision, revision
+	waits := t.catalog.WaitsHash()
+	look := waits != t.fill.Waits || !t.fill.Done
+	t.fill = state.Fill{Revision: revision, At: now, Waits: waits}
+	t.filled, t.epoch.began = true, true
+	for i := range sw.plan {
+		d := &sw.plan[i]
+		t.defs[d.Segment] = d
+		d.dirty = true
+		look = look || d.Filling
+		if d.Filling && !d.begun {
+			d.begun = true
+			t.bracket(d, false, now)
+		}
+	}
+	sw.plan, sw.began = nil, true
+	if !look { // nothing that concerns subjects has changed
+		sw.phases = sw.phases[:1]
+	}
+	return true, nil
+}
+
+// visitAll looks at the next max subjects.
+func (t *Task) visitAll(now row.Instant, max int) (done bool, err error) {
+	now = t.tick(now)
+	t.born = now
+	f := &t.fill
+	t.sweep.blocked = false
+	for _, a := range t.catalog.Audiences {
+		name := a.Table.Name
+		if name < f.Audience {
+			continue
+		}
+		if name > f.Audience {
+			f.Audience, f.After = name, ""
+		}
+		ids, err := t.store.IDs(t.partition, name, f.After, max)
+		if err != nil {
+			return false, fmt.Errorf("cannot read the subjects of audience %s: %w", name, err)
+		}
+		for _, id := range ids {
+			t.filled, t.epoch.began = true, true
+			if err := t.visitNext(t.groups[name], id, now); err != nil || t.sweep.blocked {
+				return false, err
+			}
+		}
+		t.filled, t.epoch.began = true, true
+		if max -= len(ids); max <= 0 {
+			t.report(now, false)
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// visitNext looks at the subject whose turn it is. A subject that was not in memory and has not changed is forgotten.
+func (t *Task) visitNext(g *group, id string, now row.Instant) error {
+	e, err := t.loadBriefly(g, id)
+	if err != nil {
+		return err
+	}
+	if i := t.marked(e.subject); i >= 0 {
+		e.subject.Watches = slices.Delete(e.subject.Watches, i, i+1)
+		t.watched(e, true)
+	} else {
+		if t.sweep.blocked, err = t.waiting(e); err != nil || t.sweep.blocked {
+			t.keep(e)
+			return err
+		}
+		t.bring(e, now)
+	}
+	t.keep(e)
+	t.fill.After = id
+	t.fill.Subjects++
+	return t.links.rows.err
+}
+
+// bring brings the catalog over one subject.
+func (t *Task) bring(e *entry, now row.Instant) {
+	g := e.group
+	due := e.subject.Due()
+	t.watched(e, trigger.Resume(g.audience, e.subject, now))
+	t.dropRemoved(e, now)
+	g.segments.Touch(t.sweep.segments[g.table.Name])
+	g.segments.Visit(true)
+	t.settle(e, now, emit.Cause{Kind: "catalog"})
+	g.segments.Visit(false)
+	if e.subject.Due() != due { // also if it was a dropped membership that was due first
+		t.await(e)
+	}
+}
+
+// visitFirst visits a subject to which something happens before its turn, and marks it. One that waits for rows of other
+// partitions is visited when they have come.
+func (t *Task) visitFirst(e *entry, now row.Instant) error {
+	if t.sweep == nil || !t.sweep.began || t.visited(e) {
+		return nil
+	}
+	if waits, err := t.waiting(e); err != nil || waits {
+		return err
+	}
+	t.bring(e, now)
+	e.subject.Watches = slices.Insert(e.subject.Watches, 0,
+		state.Watch{ID: state.FillMark, Due: row.Never, From: uint64(t.fill.Revision)})
+	t.watched(e, true)
+	return t.links.rows.err
+}
+
+// visited tells whether the catalog has been brought over the subject.
+func (t *Task) visited(e *entry) bool {
+	f, name := &t.fill, e.group.table.Name
+	return name < f.Audience || name == f.Audience && e.subject.ID <= f.After && f.After != "" || t.marked(e.subject) >= 0
+}
+
+// marked returns where the subject's mark is; -1 if it has none.
+func (t *Task) marked(s *state.Subject) int {
+	if len(s.Watches) > 0 && s.Watches[0].ID == state.FillMark && s.Watches[0].From == uint64(t.fill.Revision) {
+		return 0
+	}
+	return -1
+}
+
+// subject returns the subject or row with the key, to which something happens at now.
+func (t *Task) subject(g *group, id string, now row.Instant) (*entry, error) {
+	e, err := t.load(g, id)
+	if err == nil && g.audience != nil {
+		err = t.visitFirst(e, now)
+	}
+	return e, err
+}
+
+// dueOf returns when something of the subject may happen by time alone, but for what a sweep that has not begun holds.
+func (t *Task) dueOf(e *entry) row.Instant {
+	s := e.subject
+	if t.sweep == nil || t.sweep.began && t.visited(e) {
+		return s.Due()
+	}
+	due, a, held := row.Never, e.group.audience, t.sweep.segments[e.group.table.Name]
+	for i := range s.Memberships {
+		m := &s.Memberships[i]
+		if of, ok := a.SegmentByID(m.Segment); ok && !slices.Contains(held, of.Index) {
+			due = min(due, m.Until)
+		}
+	}
+	for i := range s.Watches {
+		if a.Watcher(s.Watches[i].ID) {
+			due = min(due, s.Watches[i].Due)
+		}
+	}
+	return due
+}
+
+// awaitHeld puts the next due instant of a subject into the heap of whom the store has only an earlier one, fired, of
+// what is held.
+func (t *Task) awaitHeld(e *entry, fired row.Instant) {
+	if t.sweep == nil {
+		return
+	}
+	if due := t.dueOf(e); due > fired && due != row.Never {
+		t.awaitAt(e, due)
+	}
 }
 
 // dropRemoved ends the memberships of segments that the catalog no longer has.
-func (t *Task) dropRemoved(e *entry, now row.Instant, names map[uint64]string) {
+func (t *Task) dropRemoved(e *entry, now row.Instant) {
+	a := e.group.audience
+	gone := func(m state.Membership) bool {
+		_, ok := a.SegmentByID(m.Segment)
+		return !ok && (m != state.Membership{Segment: m.Segment, Spell: m.Spell, Until: row.Never} || m.Spell == 0)
+	}
+	if !slices.ContainsFunc(e.subject.Memberships, gone) {
+		return
+	}
+	t.watched(e, true)
 	var kept []state.Membership
 	for _, m := range e.subject.Memberships {
-		if _, ok := e.group.audience.SegmentByID(m.Segment); ok {
+		if !gone(m) {
 			kept = append(kept, m)
 			continue
 		}
-		e.statusChanged = true
-		t.mark(e)
 		if m.Member {
-			gone := &catalog.Segment{Name: names[m.Segment], ID: m.Segment, Audience: e.group.audience}
-			t.membership(&segment.Flip{Segment: gone, At: now, Since: m.Since, Until: row.Never, Spell: m.Spell},
+			was := &catalog.Segment{ID: m.Segment, Audience: a}
+			if d := t.defs[m.Segment]; d != nil {
+				was.Name = d.Name
+			}
+			t.membership(&segment.Flip{Segment: was, At: now, Since: m.Since, Until: row.Never, Spell: m.Spell},
 				e.subject.ID, emit.Cause{Kind: "catalog"})
 		}
 		if m.Spell > 0 { // the count of stays goes on if the segment comes back
@@ -108,4 +296,45 @@ func (t *Task) dropRemoved(e *entry, now row.Instant, names map[uint64]string) {
 		}
 	}
 	e.subject.Memberships = kept
+}
+
+// endSweep closes the brackets: all subjects have the catalog.
+func (t *Task) endSweep(now row.Instant) {
+	t.born = now
+	t.allSeen()
+	for _, d := range t.sortedDefinitions() {
+		if !d.Filling {
+			continue
+		}
+		t.bracket(d, true, now)
+		d.Filling, d.begun, d.Entered, d.Left, d.dirty = false, false, 0, 0, true
+	}
+	t.fill.Done, t.fill.Audience, t.fill.After, t.filled, t.epoch.began = true, "", "", true, true
+	t.report(now, true)
+	t.sweep = nil
+}
+
+// bracket emits the beginning or the end of what the catalog does to a segment here.
+func (t *Task) bracket(d *definition, end bool, now row.Instant) {
+	t.fact.Seq++
+	t.put(t.emitter.Bracket(&emit.Bracket{Segment: d.Name, Audience: d.Audience, End: end, At: now,
+		Partition: t.partition, Entered: d.Entered, Left: d.Left}, t.fact.Seq))
+}
+
+// tellEvery is how often the progress is told while a sweep goes on.
+const tellEvery = row.Instant(1e9)
+
+// report emits how far the sweep is.
+func (t *Task) report(now row.Instant, done bool) {
+	sw := t.sweep
+	if !t.config.Progress || !done && now < sw.told+tellEvery {
+		return
+	}
+	sw.told = now
+	n := 0
+	for _, positions := range sw.segments {
+		n += len(positions)
+	}
+	t.put(t.emitter.Progress(&emit.Progress{Revision: t.catalog.Revision, Partition: t.partition, At: now, Segments: n,
+		Subjects: t.fill.Subjects, Done: done}))
 }

@@ -23,6 +23,10 @@ type TaskConfig struct {
 	CacheBytes      int         // memory for subjects of one task
 	MetricsInterval row.Instant // nanoseconds; 0: no metrics records
 	Counts          *Counts     // what the worker counts; never nil
+	// Progress makes tasks tell in the metrics topic how far they have brought a revision of the catalog.
+	Progress bool
+	// Observe is called with each segment that is evaluated, from any goroutine; may be nil.
+	Observe func(*catalog.Segment)
 }
 
 // Task is what a worker runs for one partition: it applies changes and due timers to subjects, evaluates, and gathers
@@ -47,7 +51,11 @@ type Task struct {
 	born     row.Instant          // when what is being worked on was caused: a record's own time, a timer's due instant
 	freezes  map[uint64]*freezing // by segment
 	links    links
-	sweep    *sweep // a changed catalog is being brought over the subjects; nil if not
+	defs     map[uint64]*definition // by segment
+	fill     state.Fill             // the catalog that is, or was last, brought over the subjects
+	filled   bool                   // the open epoch changed fill or a definition
+	sweep    *sweep                 // a changed catalog is being brought over the subjects; nil if not
+	accepts  int64                  // records that were read by a revision up to this one are taken
 
 	epoch  epoch
 	change Change // scratch of Take
@@ -95,7 +103,7 @@ func OpenTask(partition int32, c *catalog.Catalog, s *state.Store, cfg TaskConfi
 		partition: partition, config: cfg, catalog: c, store: s, cache: newCache(cfg.CacheBytes),
 		emitter: emit.Emitter{Format: cfg.Format, Source: "/weir/" + cfg.App + "/partitions/" + strconv.Itoa(int(partition))},
 	}
-	t.groups = groupsOf(c, &t.links.rows)
+	t.groups = groupsOf(c, &t.links.rows, cfg.Observe)
 	if err := t.Reset(); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
@@ -112,7 +120,7 @@ func (t *Task) Close() error {
 	return err
 }
 
-func groupsOf(c *catalog.Catalog, linked expr.Rows) map[string]*group {
+func groupsOf(c *catalog.Catalog, linked expr.Rows, observe func(*catalog.Segment)) map[string]*group {
 	groups := make(map[string]*group, len(c.Tables))
 	for _, table := range c.Tables {
 		groups[table.Name] = &group{table: table, layout: c.Layout(table.Name), places: c.Places(table.Name),
@@ -121,6 +129,7 @@ func groupsOf(c *catalog.Catalog, linked expr.Rows) map[string]*group {
 	for _, a := range c.Audiences {
 		g := groups[a.Table.Name]
 		g.audience, g.segments, g.kinds, g.root = a, segment.NewEvaluator(a, linked), map[string]int{}, a.Root()
+		g.segments.Observe = observe
 		for i, kind := range a.Events {
 			g.kinds[kind.Name] = i
 		}
@@ -146,20 +155,16 @@ func (t *Task) Reset() error {
 	if err := t.resetFreezes(); err != nil {
 		return err
 	}
-	t.fact, t.sweep = fact, nil
+	t.fact = fact
 	if err := t.resetLinks(); err != nil {
 		return err
 	}
 	if !held {
 		t.fact = state.Task{Clock: row.Earliest, Catalog: t.catalog.Hash, Revision: t.catalog.Revision}
 		t.firstSeen(row.Earliest, true)
-	} else if fact.Catalog != t.catalog.Hash {
-		t.sweep = &sweep{}
-		t.emitter.Revision = fact.Revision + 1
-		return nil
 	}
 	t.emitter.Revision = t.fact.Revision
-	return nil
+	return t.resetFill(held)
 }
 
 // mark is how far a source partition has been taken.
@@ -233,6 +238,26 @@ func (t *Task) load(g *group, id string) (*entry, error) {
 	return e, nil
 }
 
+// loadBriefly is load for one who looks at many subjects: one that is not in memory is not kept there, see keep.
+func (t *Task) loadBriefly(g *group, id string) (*entry, error) {
+	if e := t.cache.get(cacheKey{g.table.Name, id}); e != nil {
+		return e, nil
+	}
+	e, err := t.load(g, id)
+	if err == nil {
+		t.cache.remove(cacheKey{g.table.Name, id}, e)
+	}
+	return e, err
+}
+
+// keep keeps what loadBriefly returned in memory if the open epoch changed it.
+func (t *Task) keep(e *entry) {
+	k := cacheKey{e.subject.Table, e.subject.ID}
+	if e.dirty && t.cache.get(k) == nil {
+		t.cache.put(k, e)
+	}
+}
+
 // mark makes e part of what the open epoch writes.
 func (t *Task) mark(e *entry) {
 	t.epoch.began = true
@@ -272,7 +297,7 @@ func (t *Task) Effects() Part {
 	for _, k := range ep.counts {
 		ep.facts = append(ep.facts, state.CounterFact(t.counters[k].Counter))
 	}
-	ep.facts = t.appendWork(t.appendFreezes(ep.facts))
+	ep.facts = t.appendFill(t.appendWork(t.appendFreezes(ep.facts)))
 	ep.facts = append(ep.facts, state.TaskFact(t.fact))
 	part.Facts = ep.facts
 	return part
@@ -295,6 +320,7 @@ func (t *Task) Applied() {
 	}
 	if t.epoch.began {
 		t.appliedFreezes()
+		t.appliedFill()
 	}
 	ep := &t.epoch
 	*ep = epoch{dirty: clearedEntries(ep.dirty), sources: ep.sources[:0], counts: ep.counts[:0],

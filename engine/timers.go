@@ -81,8 +81,12 @@ func (t *Task) loadTimers() error {
 // await puts the subject's next due instant into the heap. Earlier entries of it are found stale when they come up.
 func (t *Task) await(e *entry) {
 	if due := e.subject.Due(); due != row.Never {
-		heap.Push(&t.timers.changed, state.Timer{Due: due, Table: e.subject.Table, ID: e.subject.ID})
+		t.awaitAt(e, due)
 	}
+}
+
+func (t *Task) awaitAt(e *entry, due row.Instant) {
+	heap.Push(&t.timers.changed, state.Timer{Due: due, Table: e.subject.Table, ID: e.subject.ID})
 }
 
 // Advance moves the clock towards now and fires the timers due before it (inclusive: and at it), each at its own
@@ -124,7 +128,8 @@ func (t *Task) fire(timer state.Timer) error {
 	if err != nil {
 		return err
 	}
-	if e.subject.Due() != timer.Due {
+	if t.dueOf(e) != timer.Due {
+		t.awaitHeld(e, timer.Due)
 		return nil // something else happened meanwhile
 	}
 	if waits, err := t.waiting(e); err != nil || waits {
@@ -133,6 +138,9 @@ func (t *Task) fire(timer state.Timer) error {
 	t.metrics(timer.Due)
 	now := t.tick(timer.Due)
 	t.born = timer.Due
+	if err := t.visitFirst(e, now); err != nil {
+		return err
+	}
 	t.config.Counts.TimersFired.Add(1)
 	t.settle(e, now, causeOfTime())
 	t.comeDue(e, now)

@@ -27,6 +27,8 @@ type WorkerConfig struct {
 	Now func() row.Instant
 	// Committed is called after each commit with what it wrote and the time that the commit took; may be nil.
 	Committed func(parts []Part, took time.Duration)
+	// Swapped is called on the worker's goroutine when a catalog has been put in force by Swap; may be nil.
+	Swapped func(*catalog.Catalog)
 	// Permanent tells whether a session's error can't heal by opening a new one: the worker then stops.
 	Permanent func(error) bool
 }
@@ -42,7 +44,7 @@ type Worker struct {
 
 	tasks     map[int32]*workerTask
 	restoring map[int32]chan struct{} // by partition: closed when its last restore has ended
-	sweeping  []int32                 // tasks that bring a changed catalog over their subjects: their records wait
+	swaps     swaps
 	polled    time.Time
 	restored  chan restoreResult
 	restores  sync.WaitGroup
@@ -58,14 +60,17 @@ type workerTask struct {
 	taken     int      // how many of them the open epoch has worked off
 	exchange  []Record // likewise, of the exchange topic
 	exchanged int
+	ahead     int64 // the revision by which the next record was read, and that the task has not got yet; 0: none
 	failed    error
 }
 
 // NewWorker returns a worker over the store. open opens a session; the worker opens another after a failed one.
 func NewWorker(cfg WorkerConfig, c *catalog.Catalog, s *state.Store, changelog Changelog,
 	open func(context.Context) (Session, error)) *Worker {
-	return &Worker{config: cfg, catalog: c, store: s, changelog: changelog, open: open,
+	w := &Worker{config: cfg, catalog: c, store: s, changelog: changelog, open: open,
 		tasks: map[int32]*workerTask{}, restoring: map[int32]chan struct{}{}, restored: make(chan restoreResult, 1)}
+	w.swaps.version.Store(c.Revision)
+	return w
 }
 
 // Run works until ctx ends, then finishes the open epoch and leaves the group; it then returns nil. A failed session is
@@ -138,7 +143,9 @@ func (w *Worker) round(ctx context.Context, s Session) error {
 	if err := w.takeRestored(s); err != nil {
 		return err
 	}
-	w.takeSwept(s)
+	if err := w.swap(); err != nil {
+		return err
+	}
 	wait, recordsMax := w.wait(), w.config.EpochRecords
 	if wait == 0 && time.Since(w.polled) < pollEvery {
 		return w.epoch(ctx, s) // what is at hand is worked off before more is taken on
@@ -207,8 +214,13 @@ func (w *Worker) wait() time.Duration {
 			wait = min(wait, 20*time.Millisecond) // its restore may end at any time
 			continue
 		}
-		if _, sweeping := t.task.Sweeping(); sweeping || len(t.records)+len(t.exchange) > 0 || t.task.Working() {
+		switch _, sweeping := t.task.Sweeping(); {
+		case t.ahead > 0:
+			wait = min(wait, aheadWait)
+		case len(t.records)+len(t.exchange) > 0 || t.task.Working():
 			return 0
+		case sweeping:
+			wait = min(wait, sweepWait)
 		}
 		due, err := t.task.NextDue()
 		if err != nil || due <= now {
@@ -224,8 +236,9 @@ func (w *Worker) wait() time.Duration {
 // and applies it to the store. On an abort every task starts again from what is committed.
 func (w *Worker) epoch(ctx context.Context, s Session) error {
 	var wg sync.WaitGroup
-	var room atomic.Int64
-	room.Store(w.config.EpochBytes)
+	var room epochRoom
+	room.bytes.Store(w.config.EpochBytes)
+	room.sweep.Store(int64(sweepShare))
 	for _, t := range w.tasks {
 		if t.task == nil {
 			continue
@@ -262,27 +275,33 @@ func (w *Worker) epoch(ctx context.Context, s Session) error {
 	return w.commit(ctx, s, parts)
 }
 
-// step runs one task's share of an epoch. It takes at least one record, and no more when room, the bytes that the epoch
-// of all tasks may still grow by, is used up: the rest stays for the next epoch.
-func (t *workerTask) step(now row.Instant, timersMax int, room *atomic.Int64) error {
+// epochRoom is what is left of an epoch, for all tasks.
+type epochRoom struct {
+	bytes atomic.Int64 // that it may still grow by
+	sweep atomic.Int64 // nanoseconds that sweeps may still take
+}
+
+// step runs one task's share of an epoch. It takes at least one record, and no more when the room is used up: the rest
+// stays for the next epoch. A changed catalog is brought over the subjects with what is left.
+func (t *workerTask) step(now row.Instant, timersMax int, room *epochRoom) error {
 	task := t.task
-	t.taken, t.exchanged = 0, 0
-	if _, sweeping := task.Sweeping(); sweeping {
-		return task.Sweep(now, timersMax)
-	}
-	if len(t.records)+len(t.exchange) == 0 {
-		if _, err := task.Advance(now, true, timersMax); err != nil {
+	t.taken, t.exchanged, t.ahead = 0, 0, 0
+	if task.Preparing() {
+		if err := task.Sweep(now, timersMax); err != nil || task.Preparing() {
 			return err
 		}
-		return task.Work(now, workShare)
 	}
+	idle := len(t.records)+len(t.exchange) == 0
 	for {
-		done, err := task.Advance(now, false, timersMax)
+		done, err := task.Advance(now, idle, timersMax)
 		if err != nil {
 			return err
 		}
 		if done {
 			break
+		}
+		if idle {
+			return nil
 		}
 	}
 	if err := task.Work(now, workShare); err != nil {
@@ -292,7 +311,15 @@ func (t *workerTask) step(now row.Instant, timersMax int, room *atomic.Int64) er
 	if err != nil {
 		return err
 	}
-	return t.takeAll(t.records, &t.taken, room, func(r *Record) error { return task.Take(r, now) })
+	err = t.takeAll(t.records, &t.taken, room, func(r *Record) error { return task.Take(r, now) })
+	var ahead *aheadError
+	if errors.As(err, &ahead) {
+		t.ahead, err = ahead.revision, nil
+	}
+	if err != nil {
+		return err
+	}
+	return t.sweep(now, room)
 }
 
 // workShare is how many subjects, in one epoch of one task, a change is brought to that concerns very many: a bound on
@@ -300,7 +327,7 @@ func (t *workerTask) step(now row.Instant, timersMax int, room *atomic.Int64) er
 const workShare = 512
 
 // takeAll takes records until room is used up, but one at least, and counts them.
-func (t *workerTask) takeAll(records []Record, taken *int, room *atomic.Int64, take func(*Record) error) error {
+func (t *workerTask) takeAll(records []Record, taken *int, room *epochRoom, take func(*Record) error) error {
 	for size := t.task.Bytes(); *taken < len(records); {
 		r := &records[*taken]
 		if err := take(r); err != nil {
@@ -308,7 +335,7 @@ func (t *workerTask) takeAll(records []Record, taken *int, room *atomic.Int64, t
 		}
 		*taken++
 		grown := t.task.Bytes() + len(r.Value)
-		if room.Add(int64(size-grown)) <= 0 {
+		if room.bytes.Add(int64(size-grown)) <= 0 {
 			break
 		}
 		size = t.task.Bytes()

@@ -22,6 +22,8 @@ const (
 	keySubscription = 0x06
 	keySubscriber   = 0x07
 	keyWork         = 0x08 // the last of those about links
+	keyDefinition   = 0x0a
+	keyFill         = 0x0b
 	keySubject      = 0x10
 )
 
@@ -50,6 +52,8 @@ const (
 	SubscriberKind                   // Subscriber
 	WorkKind                         // Work
 	DeferredKind                     // changes of a subject that wait
+	DefinitionKind                   // Definition
+	FillKind                         // Fill
 )
 
 // Key is what the key of a fact says.
@@ -57,7 +61,7 @@ type Key struct {
 	Kind       Kind
 	Source     Source    // SourceKind
 	Counter    [2]string // CounterKind: kind and name
-	Segment    uint64    // FreezeKind
+	Segment    uint64    // FreezeKind, DefinitionKind
 	Ref        Ref       // RefKind
 	Table, ID  string    // of a row, a subject, or a row that is followed
 	Event      string    // EventKind: name of the event's kind
@@ -210,6 +214,14 @@ func ParseKey(key []byte) (k Key, err error) {
 	case keyFreeze:
 		k.Kind = FreezeKind
 		k.Segment, err = readNumber(rest)
+	case keyDefinition:
+		k.Kind = DefinitionKind
+		k.Segment, err = readNumber(rest)
+	case keyFill:
+		k.Kind = FillKind
+		if len(rest) > 0 {
+			err = ErrKey
+		}
 	case keyRef, keySubscription, keySubscriber, keyWork:
 		err = k.parseLink(key)
 	case keySubject:

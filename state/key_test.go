@@ -107,6 +107,8 @@ func TestKeysComeBack(t *testing.T) {
 			{Key{Kind: SourceKind, Source: source}, SourceFact(source, 1)},
 			{Key{Kind: CounterKind, Counter: [2]string{kind, id}}, CounterTombstone(kind, id)},
 			{Key{Kind: FreezeKind, Segment: 1 << 63}, FreezeTombstone(1 << 63)},
+			{Key{Kind: DefinitionKind, Segment: 1 << 63}, DefinitionTombstone(1 << 63)},
+			{Key{Kind: FillKind}, FillFact(Fill{})},
 			{Key{Kind: RefKind, Ref: Ref{1 << 63, table, id}}, RefTombstone(Ref{1 << 63, table, id})},
 			{Key{Kind: SubscriptionKind, Table: table, ID: id, Stream: 9}, SubscriptionTombstone(table, id, 9)},
 			{
@@ -144,7 +146,7 @@ func FuzzKey(f *testing.F) {
 		TaskFact(Task{}), SourceFact(Source{Name: "a"}, 1), CounterTombstone("segment", "vip"), FreezeTombstone(7),
 		RowTombstone("contact", "c\x00-1"), StatusFact("contact", "c-1", nil), EventTombstone("contact", "c-1", "opened", e),
 		RefTombstone(Ref{7, "a-\x00", "c-1"}), SubscriptionTombstone("account", "a-1", 7),
-		SubscriberTombstone("account", "a-1", 7, 3), WorkTombstone(7), DeferredFact("contact", "c-1", nil),
+		SubscriberTombstone("account", "a-1", 7, 3), WorkTombstone(7), DefinitionTombstone(7), FillFact(Fill{}), DeferredFact("contact", "c-1", nil),
 	} {
 		f.Add(fact.Key)
 	}
@@ -169,6 +171,10 @@ func rebuild(k Key) []byte {
 	switch k.Kind {
 	case TaskKind:
 		return []byte{keyTask}
+	case DefinitionKind:
+		return appendDefinitionKey(nil, k.Segment)
+	case FillKind:
+		return []byte{keyFill}
 	case SourceKind:
 		return appendSourceKey(nil, k.Source)
 	case CounterKind:

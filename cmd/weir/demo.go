@@ -256,5 +256,5 @@ func effectOf(o *engine.Output, born row.Instant, now time.Time) (effect, bool) 
 			e.Op = entered
 		}
 	}
-	return e, true
+	return e, v.ID != "" // brackets of an edit are about no subject
 }

@@ -15,6 +15,8 @@ const (
 	exitOK    = 0
 	exitError = 1 // something failed, or a check found faults
 	exitUsage = 2 // wrong use: an unknown flag, command or setting, a bad value
+
+	exitChanges = 2 // of plan and diff: there is a difference
 )
 
 func main() {

@@ -25,17 +25,21 @@ import (
 type process struct {
 	settings *Settings
 	kafka    kafka.Config
-	catalog  *catalog.Catalog
+	catalog  atomic.Pointer[catalog.Catalog] // in force, or to be with the start
+	follow   bool                            // the topic of catalogs says what is in force
+	bundle   *catalog.Bundle                 // what to publish if the topic is empty; nil: nothing
 	log      *slog.Logger
 
 	store   *state.Store
-	worker  *engine.Worker
+	worker  atomic.Pointer[engine.Worker]
 	counts  engine.Counts
 	metrics *httpapi.Metrics
 	session atomic.Pointer[kafka.Session]
 	intake  atomic.Pointer[kafka.Intake]
+	decode  atomic.Pointer[decode.Options] // of the intake's decoders
 	commits commitTimes
-	failed  atomic.Int64 // sessions that ended with an error
+	started chan struct{} // closed when worker is there
+	failed  atomic.Int64  // sessions that ended with an error
 
 	// observe is called after each commit, on the worker's goroutine; may be nil.
 	observe func(parts []engine.Part)
@@ -56,7 +60,8 @@ const (
 )
 
 func newProcess(s *Settings, c *catalog.Catalog, log *slog.Logger) *process {
-	p := &process{settings: s, catalog: c, log: log, kafka: kafkaConfig(s, log)}
+	p := &process{settings: s, log: log, kafka: kafkaConfig(s, log), started: make(chan struct{})}
+	p.catalog.Store(c)
 	p.commits.at = map[int32]time.Time{}
 	p.metrics = httpapi.NewMetrics(httpapi.Build(version()), p.snapshot)
 	return p
@@ -98,8 +103,11 @@ func (p *process) run(ctx context.Context) (err error) {
 		if err := r.Validate(); err != nil {
 			return err
 		}
-	} else if decode.NeedsRegistry(p.catalog) {
-		return errors.New("the catalog reads topics in Avro: set registry.url to the registry of their schemas")
+	}
+	if c := p.catalog.Load(); c != nil {
+		if err := p.usable(c); err != nil {
+			return err
+		}
 	}
 	memory := shareMemory(int64(p.settings.MemoryLimit))
 	p.store, err = state.Open(filepath.Join(p.settings.State, "store"), state.Options{
@@ -125,6 +133,19 @@ func (p *process) run(ctx context.Context) (err error) {
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
+	if !p.follow {
+		return p.work(ctx, partitions, memory)
+	}
+	topic, err := p.openCatalog(ctx)
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	defer topic.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	var following sync.WaitGroup
+	defer following.Wait()
+	defer cancel()
+	following.Go(func() { p.followCatalog(ctx, topic) })
 	return p.work(ctx, partitions, memory)
 }
 
@@ -157,15 +178,18 @@ func (p *process) work(ctx context.Context, partitions int32, memory memoryShare
 	if p.settings.OutputFormat == "msgpack" {
 		format = emit.Msgpack
 	}
-	p.worker = engine.NewWorker(engine.WorkerConfig{
+	c := p.catalog.Load()
+	worker := engine.NewWorker(engine.WorkerConfig{
 		Task: engine.TaskConfig{App: p.settings.App, Partitions: partitions, Format: format, Counts: &p.counts,
-			CacheBytes: int(memory.subjects / int64(partitions)), MetricsInterval: metricsInterval},
+			CacheBytes: int(memory.subjects / int64(partitions)), MetricsInterval: metricsInterval,
+			Progress: p.follow},
 		EpochRecords: p.settings.EpochRecords, EpochBytes: int64(p.settings.EpochBytes), EpochTimers: timersOfEpoch,
 		PollWait: pollWait, RetryMax: startRetryMax, Logger: p.log,
 		Now:       func() row.Instant { return row.At(time.Now()) },
 		Committed: p.committed,
+		Swapped:   p.swapped,
 		Permanent: kafka.Permanent,
-	}, p.catalog, p.store, changelog, func(ctx context.Context) (engine.Session, error) {
+	}, c, p.store, changelog, func(ctx context.Context) (engine.Session, error) {
 		s, err := kafka.OpenSession(ctx, p.kafka, partitions)
 		if err != nil {
 			return nil, err
@@ -175,8 +199,10 @@ func (p *process) work(ctx context.Context, partitions int32, memory memoryShare
 		}
 		return s, nil
 	})
-	p.log.Info("running", "instance", p.kafka.Instance, "partitions", partitions,
-		"segments", len(p.catalog.Segments), "triggers", len(p.catalog.Triggers), "delivery", p.settings.Delivery)
+	p.worker.Store(worker)
+	close(p.started)
+	p.log.Info("running", "instance", p.kafka.Instance, "partitions", partitions, "revision", c.Revision,
+		"segments", len(c.Segments), "triggers", len(c.Triggers), "delivery", p.settings.Delivery)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	intake := make(chan error, 1)
@@ -184,7 +210,7 @@ func (p *process) work(ctx context.Context, partitions int32, memory memoryShare
 		defer cancel()
 		intake <- p.runIntake(ctx, partitions)
 	}()
-	err = p.worker.Run(ctx)
+	err = worker.Run(ctx)
 	cancel()
 	err = errors.Join(err, <-intake)
 	if err == nil {
@@ -216,9 +242,7 @@ func (p *process) runIntake(ctx context.Context, partitions int32) error {
 }
 
 func (p *process) intakeOnce(ctx context.Context, partitions int32) error {
-	commands := p.kafka.Topic("commands")
-	topics := append(slices.Clone(p.catalog.Topics()), commands)
-	o := decode.Options{RecordBytesMax: int(p.settings.RecordBytes), Commands: commands}
+	o := &decode.Options{RecordBytesMax: int(p.settings.RecordBytes), Commands: p.kafka.Topic(kafka.TopicCommands)}
 	if r := p.registryConfig(); r.URL != "" {
 		registry, err := kafka.OpenRegistry(ctx, r)
 		if err != nil {
@@ -226,13 +250,24 @@ func (p *process) intakeOnce(ctx context.Context, partitions int32) error {
 		}
 		o.Schemas = registry
 	}
-	in, err := kafka.OpenIntake(p.kafka, partitions, topics, func() engine.Decoder { return decode.New(p.catalog, o) })
+	c := p.catalog.Load()
+	topics, decoders := sourcesOf(c, o)
+	in, err := kafka.OpenIntake(p.kafka, partitions, c.Revision, topics, decoders)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	p.decode.Store(o)
 	p.intake.Store(in)
+	if now := p.catalog.Load(); now != c { // put in force meanwhile
+		p.swapped(now)
+	}
 	return in.Run(ctx)
+}
+
+// sourcesOf returns what intake reads by a catalog, and what makes its decoders.
+func sourcesOf(c *catalog.Catalog, o *decode.Options) (topics []string, decoders func() engine.Decoder) {
+	return append(slices.Clone(c.Topics()), o.Commands), func() engine.Decoder { return decode.New(c, *o) }
 }
 
 // committed is called by the worker after each commit.
@@ -259,10 +294,11 @@ func (p *process) committed(parts []engine.Part, took time.Duration) {
 
 // ready tells whether the worker does its work.
 func (p *process) ready() (ok bool, detail string) {
-	if p.worker == nil {
+	worker := p.worker.Load()
+	if worker == nil {
 		return false, "waiting for the brokers"
 	}
-	status := p.worker.Status()
+	status := worker.Status()
 	running, remaining := 0, int64(0)
 	for _, phase := range status.Phases {
 		if phase == engine.Running {
@@ -272,6 +308,7 @@ func (p *process) ready() (ok bool, detail string) {
 	for _, n := range status.Remaining {
 		remaining += n
 	}
-	detail = fmt.Sprintf("restore: %d/%d partitions, %d records to go", running, len(status.Phases), remaining)
+	detail = fmt.Sprintf("restore: %d/%d partitions, %d records to go; catalog: revision %d", running,
+		len(status.Phases), remaining, worker.Revision())
 	return status.Joined && running == len(status.Phases), detail
 }

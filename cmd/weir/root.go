@@ -43,6 +43,8 @@ func (p *program) run(ctx context.Context, args []string) int {
 		return exitOK
 	case errors.Is(err, silentError{}):
 		return exitError
+	case errors.Is(err, errChanges):
+		return exitChanges
 	case errors.As(err, &usage) || !p.begun || strings.HasPrefix(err.Error(), "required flag"): // as cobra puts it
 		p.complain("weir: %v", err)
 		return exitUsage
@@ -88,6 +90,9 @@ func (p *program) commands() []*cobra.Command {
 		p.runCommand(),
 		p.demoCommand(),
 		p.checkCommand(),
+		p.planCommand(),
+		p.diffCommand(),
+		p.applyCommand(),
 		p.testCommand(),
 		p.replayCommand(),
 		p.benchCommand(),

@@ -9,10 +9,11 @@ import (
 // runCommand returns `weir run`.
 func (p *program) runCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "run --brokers HOST:PORT[,…] --catalog DIR --state DIR",
+		Use:   "run --brokers HOST:PORT[,…] [--catalog DIR] --state DIR",
 		Short: "Run one worker",
 		Long: "Run runs one worker: it creates or checks the engine's topics, takes records in from the catalog's source\n" +
-			"topics, and keeps segments and triggers true. More workers are the same command with another --state,\n" +
+			"topics, and keeps segments and triggers true. The first one publishes the catalog in DIR; from then on the\n" +
+			"published one counts, and 'weir apply' changes it while workers run. More workers are the same command with another --state,\n" +
 			"--instance and --listen. SIGTERM and SIGINT finish the open epoch and end with status 0.",
 		Args: args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -20,14 +21,19 @@ func (p *program) runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := s.Require("brokers", "catalog", "state"); err != nil {
+			if err := s.Require("brokers", "state"); err != nil {
 				return err
 			}
-			c, err := catalog.Load(s.Catalog)
-			if err != nil {
-				return err
+			var b *catalog.Bundle
+			var c *catalog.Catalog
+			if s.Catalog != "" {
+				if b, c, err = catalog.LoadBundle(s.Catalog); err != nil {
+					return err
+				}
 			}
-			return newProcess(s, c, newLogger(p.stderr, s)).run(cmd.Context())
+			worker := newProcess(s, c, newLogger(p.stderr, s))
+			worker.follow, worker.bundle = true, b
+			return worker.run(cmd.Context())
 		},
 	}
 	addSettingFlags(cmd)

@@ -15,7 +15,7 @@ const lagWait = 2 * time.Second
 
 // snapshot gathers what a scrape of /metrics reads.
 func (p *process) snapshot() httpapi.Snapshot {
-	s := httpapi.Snapshot{CatalogRevision: p.catalog.Revision}
+	s := httpapi.Snapshot{}
 	p.counts.Topics(func(name string, t *engine.TopicCounts) {
 		s.Inputs = append(s.Inputs, httpapi.Input{Topic: name, Records: uint64(t.Records.Load())})
 		s.DeadLetters = append(s.DeadLetters,
@@ -44,14 +44,15 @@ func (p *process) snapshot() httpapi.Snapshot {
 	}
 	p.commits.mu.Unlock()
 	s.Phases = []httpapi.Phase{{Phase: "restoring"}, {Phase: "running"}, {Phase: "standby"}, {Phase: "closed"}}
-	if p.worker != nil {
-		p.snapshotWorker(&s)
+	if worker := p.worker.Load(); worker != nil {
+		s.CatalogRevision = worker.Revision()
+		p.snapshotWorker(worker, &s)
 	}
 	return s
 }
 
-func (p *process) snapshotWorker(s *httpapi.Snapshot) {
-	status := p.worker.Status()
+func (p *process) snapshotWorker(worker *engine.Worker, s *httpapi.Snapshot) {
+	status := worker.Status()
 	for _, phase := range status.Phases {
 		if phase == engine.Restoring {
 			s.Phases[0].Count++

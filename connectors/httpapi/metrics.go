@@ -78,24 +78,24 @@ type collector struct{ source func() Snapshot }
 
 // The metrics of a snapshot. Alerts and dashboards rely on the names.
 var (
-	inputRecords   = desc("weir_input_records_total", "Records read from a source topic.", "input")
-	inputLate      = desc("weir_late_events_total", "Events that were older than the retention of their kind.", "input")
-	inputLag       = desc("weir_input_lag_records", "Records not yet read, to the last stable one.", "input", "partition")
-	inputLagTime   = desc("weir_input_lag_seconds", "Age of the oldest record not yet read, or 0.", "input", "partition")
-	decodeErrors   = desc("weir_decode_errors_total", "Records that could not be used.", "input", "reason")
-	deadLetters    = desc("weir_dead_letters_total", "Records written to the dead-letter topic.", "input", "reason")
-	duplicates     = desc("weir_duplicate_records_total", "Repeated deliveries without effect.", "input", "kind")
-	transactions   = desc("weir_transactions_total", "Epochs by what came of them.", "outcome")
-	changes        = desc("weir_membership_changes_total", "Membership changes by kind of cause.", "change", "origin")
-	firings        = desc("weir_trigger_firings_total", "Firings of triggers, by kind of cause.", "origin")
-	suppressed     = desc("weir_trigger_firings_suppressed_total", "Firings that the limit of their trigger held back.")
-	partitions     = desc("weir_partitions", "Partitions of this worker by phase.", "state")
-	restoring      = desc("weir_restore_remaining_records", "Changelog records still to read.", "partition")
-	lastCommit     = desc("weir_last_commit_timestamp_seconds", "Time of the last commit.", "partition")
-	storeBytes     = desc("weir_store_bytes", "Size of the local store.", "kind")
-	timersPending  = desc("weir_timers_pending", "Subjects that wait for an instant.")
-	timerLateness  = desc("weir_timer_lateness_seconds", "How late the longest overdue timer is; 0 if none is due.")
-	catalogVersion = desc("weir_catalog_version", "Revision of the catalog in force.")
+	inputRecords    = desc("weir_input_records_total", "Records read from a source topic.", "input")
+	inputLate       = desc("weir_late_events_total", "Events that were older than the retention of their kind.", "input")
+	inputLag        = desc("weir_input_lag_records", "Records not yet read, to the last stable one.", "input", "partition")
+	inputLagTime    = desc("weir_input_lag_seconds", "Age of the oldest record not yet read, or 0.", "input", "partition")
+	decodeErrors    = desc("weir_decode_errors_total", "Records that could not be used.", "input", "reason")
+	deadLetters     = desc("weir_dead_letters_total", "Records written to the dead-letter topic.", "input", "reason")
+	duplicates      = desc("weir_duplicate_records_total", "Repeated deliveries without effect.", "input", "kind")
+	transactions    = desc("weir_transactions_total", "Epochs by what came of them.", "outcome")
+	changes         = desc("weir_membership_changes_total", "Membership changes by kind of cause.", "change", "origin")
+	firings         = desc("weir_trigger_firings_total", "Firings of triggers, by kind of cause.", "origin")
+	suppressed      = desc("weir_trigger_firings_suppressed_total", "Firings that the limit of their trigger held back.")
+	partitions      = desc("weir_partitions", "Partitions of this worker by phase.", "state")
+	restoring       = desc("weir_restore_remaining_records", "Changelog records still to read.", "partition")
+	lastCommit      = desc("weir_last_commit_timestamp_seconds", "Time of the last commit.", "partition")
+	storeBytes      = desc("weir_store_bytes", "Size of the local store.", "kind")
+	timersPending   = desc("weir_timers_pending", "Subjects that wait for an instant.")
+	timerLateness   = desc("weir_timer_lateness_seconds", "How late the longest overdue timer is; 0 if none is due.")
+	catalogRevision = desc("weir_catalog_revision", "Revision of the catalog in force.")
 )
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -106,7 +106,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{inputRecords, inputLate, inputLag, inputLagTime, decodeErrors, deadLetters,
 		duplicates, transactions, changes, firings, suppressed, partitions, restoring, lastCommit, storeBytes, timersPending,
-		timerLateness, catalogVersion} {
+		timerLateness, catalogRevision} {
 		out <- d
 	}
 }
@@ -120,7 +120,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	gauge(catalogVersion, float64(s.CatalogRevision))
+	gauge(catalogRevision, float64(s.CatalogRevision))
 	gauge(timersPending, float64(s.TimersPending))
 	gauge(timerLateness, s.TimerLateness.Seconds())
 	collectInput(&s, counter, gauge)

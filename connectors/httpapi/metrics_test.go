@@ -52,7 +52,7 @@ func TestScrapeShowsEachFigure(t *testing.T) {
 	body := scrape(newFull())
 	for _, line := range []string{
 		`weir_build_info{go="go1.26",revision="abc",version="v1.0.0"} 1`,
-		`weir_catalog_version 3`,
+		`weir_catalog_revision 3`,
 		`weir_input_records_total{input="engagement"} 900`,
 		`weir_late_events_total{input="crm.public.contact"} 2`,
 		`weir_decode_errors_total{input="engagement",reason="type"} 4`,

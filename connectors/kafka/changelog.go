@@ -44,6 +44,11 @@ type Changelog struct {
 
 // OpenChangelog returns a reader of the changelog topic, which must exist.
 func OpenChangelog(ctx context.Context, cfg Config) (*Changelog, error) {
+	return openLog(ctx, cfg, TopicChangelog)
+}
+
+// openLog returns a reader of one of weir's compacted topics.
+func openLog(ctx context.Context, cfg Config, topic string) (*Changelog, error) {
 	cfg, err := cfg.prepared()
 	if err != nil {
 		return nil, err
@@ -52,7 +57,7 @@ func OpenChangelog(ctx context.Context, cfg Config) (*Changelog, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Changelog{cfg: cfg, cl: cl, topic: cfg.Topic(TopicChangelog)}
+	c := &Changelog{cfg: cfg, cl: cl, topic: cfg.Topic(topic)}
 	if _, err = awaitBroker(ctx, &c.cfg, cl); err == nil {
 		err = c.lookUp(ctx)
 	}

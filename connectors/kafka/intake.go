@@ -49,11 +49,14 @@ type Intake struct {
 type sources struct {
 	topics   []string
 	decoders []engine.Decoder // one for each reader
+	revision int64            // of the catalog that the decoders know
 }
 
 // OpenIntake joins the intake group. partitions is what EnsureTopics returned; topics are the source topics, which
-// need not exist yet; newDecoder is called once for each of a few goroutines.
-func OpenIntake(cfg Config, partitions int32, topics []string, newDecoder func() engine.Decoder) (*Intake, error) {
+// need not exist yet; newDecoder is called once for each of a few goroutines; revision is that of the catalog which the
+// decoders know.
+func OpenIntake(cfg Config, partitions int32, revision int64, topics []string,
+	newDecoder func() engine.Decoder) (*Intake, error) {
 	cfg, err := cfg.prepared()
 	if err != nil {
 		return nil, err
@@ -93,7 +96,7 @@ func OpenIntake(cfg Config, partitions int32, topics []string, newDecoder func()
 	for range max(1, runtime.GOMAXPROCS(0)/2) {
 		in.readers = append(in.readers, &reader{in: in})
 	}
-	in.Swap(topics, newDecoder)
+	in.Swap(revision, topics, newDecoder)
 	return in, nil
 }
 
@@ -111,8 +114,8 @@ func oneBefore(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[
 }
 
 // Swap changes the topics and decoders, before the next poll. It may be called from any goroutine.
-func (in *Intake) Swap(topics []string, newDecoder func() engine.Decoder) {
-	s := &sources{topics: slices.Clone(topics)}
+func (in *Intake) Swap(revision int64, topics []string, newDecoder func() engine.Decoder) {
+	s := &sources{topics: slices.Clone(topics), revision: revision}
 	for range in.readers {
 		s.decoders = append(s.decoders, newDecoder())
 	}
@@ -252,7 +255,8 @@ func (in *Intake) jobs(fetches kgo.Fetches, b *batch, from *sources) (jobs []job
 			b.add(tp, kgo.EpochOffset{Epoch: last.LeaderEpoch, Offset: last.Offset + 1})
 			in.progress.read(t.Topic, p.Partition, last.Offset+1, last.Timestamp)
 			jobs = append(jobs, job{
-				batch: b, reader: in.home[tp], decoder: from.decoders[in.home[tp]], topicID: t.TopicID, records: p.Records,
+				batch: b, reader: in.home[tp], decoder: from.decoders[in.home[tp]], revision: from.revision,
+				topicID: t.TopicID, records: p.Records,
 			})
 		}
 	})

@@ -37,7 +37,7 @@ func TestIntakeInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(w.ctx)
 	defer cancel()
 	reached := make(chan struct{}, 16)
-	in, err := OpenIntake(w.cfg, w.partitions, []string{topic}, func() engine.Decoder {
+	in, err := OpenIntake(w.cfg, w.partitions, 1, []string{topic}, func() engine.Decoder {
 		return &waiting{ctx: ctx, reached: reached}
 	})
 	if err != nil {

@@ -67,7 +67,7 @@ func (w *world) intake(instance string, topics ...string) (in *Intake, stop func
 	w.Helper()
 	cfg := w.cfg
 	cfg.Instance = instance
-	in, err := OpenIntake(cfg, w.partitions, topics, newLines)
+	in, err := OpenIntake(cfg, w.partitions, 1, topics, newLines)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func TestIntakeTopicsComeLater(t *testing.T) {
 	w.input(2)
 	third := w.source("third", 1)
 	w.feed(third, 0, "three")
-	in.Swap([]string{later, third}, newLines)
+	in.Swap(2, []string{later, third}, newLines)
 	w.input(3)
 	w.feed(first, 0, "not read")
 	w.feed(third, 0, "four")
@@ -267,7 +267,7 @@ func TestIntakeTooLarge(t *testing.T) {
 func TestIntakeFails(t *testing.T) {
 	w := newWorld(t, 1)
 	topic := w.source("contact", 1)
-	in, err := OpenIntake(w.cfg, 5, []string{topic}, newLines) // the input topic has one partition
+	in, err := OpenIntake(w.cfg, 5, 1, []string{topic}, newLines) // the input topic has one partition
 	if err != nil {
 		t.Fatal(err)
 	}

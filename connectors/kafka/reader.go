@@ -24,11 +24,12 @@ type reader struct {
 
 // job is what one poll brought of one source partition.
 type job struct {
-	batch   *batch
-	reader  int
-	decoder engine.Decoder
-	topicID [16]byte
-	records []*kgo.Record
+	batch    *batch
+	reader   int
+	decoder  engine.Decoder
+	revision int64
+	topicID  [16]byte
+	records  []*kgo.Record
 }
 
 func (r *reader) run(ctx context.Context) {
@@ -45,7 +46,7 @@ func (r *reader) run(ctx context.Context) {
 				break
 			}
 			for i := range r.changes {
-				r.changes[i].Origin.Index = uint16(i)
+				r.changes[i].Origin.Index, r.changes[i].Revision = uint16(i), j.revision
 				r.write(ctx, j.batch, &r.changes[i])
 			}
 		}
@@ -84,7 +85,7 @@ func (r *reader) encode(c *engine.Change) []byte {
 	value := engine.AppendChange(r.slab[len(r.slab):], c)
 	limit := int(r.in.cfg.messageBytes()) - framingBytes
 	if len(value)+len(c.Key) > limit {
-		*c = engine.Change{Kind: engine.Bad, Origin: c.Origin, Reason: "larger than max.record.bytes"}
+		*c = engine.Change{Kind: engine.Bad, Origin: c.Origin, Revision: c.Revision, Reason: "larger than max.record.bytes"}
 		value = engine.AppendChange(nil, c)
 	}
 	if end := len(r.slab) + len(value); end <= cap(r.slab) && len(value) > 0 && &value[0] == &r.slab[:end][len(r.slab)] {

@@ -36,6 +36,44 @@ type Tail struct {
 
 // OpenTail returns a reader of the topics from their start. The topics must exist.
 func OpenTail(cfg Config, isolation Isolation, topics ...string) (*Tail, error) {
+	return openTail(cfg, isolation, topics, kgo.ConsumeTopics(topics...),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+}
+
+// OpenTailFromNow returns a reader of what the topics get from now on. The topics must exist.
+func OpenTailFromNow(ctx context.Context, cfg Config, isolation Isolation, topics ...string) (*Tail, error) {
+	cfg, err := cfg.prepared()
+	if err != nil {
+		return nil, err
+	}
+	cl, err := cfg.newClient("admin")
+	if err != nil {
+		return nil, err
+	}
+	defer cl.Close()
+	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, topics...)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the ends of topics: %w", err)
+	}
+	from := map[string]map[int32]kgo.Offset{}
+	ends.Each(func(end kadm.ListedOffset) {
+		if from[end.Topic] == nil {
+			from[end.Topic] = map[int32]kgo.Offset{}
+		}
+		from[end.Topic][end.Partition] = kgo.NewOffset().At(end.Offset)
+	})
+	t, err := openTail(cfg, isolation, topics, kgo.ConsumePartitions(from))
+	if err != nil {
+		return nil, err
+	}
+	ends.Each(func(end kadm.ListedOffset) { t.next[topicPartition{end.Topic, end.Partition}] = end.Offset })
+	return t, nil
+}
+
+func openTail(cfg Config, isolation Isolation, topics []string, from ...kgo.Opt) (*Tail, error) {
 	cfg, err := cfg.prepared()
 	if err != nil {
 		return nil, err
@@ -44,9 +82,7 @@ func OpenTail(cfg Config, isolation Isolation, topics ...string) (*Tail, error) 
 	if isolation == Committed {
 		level = kgo.ReadCommitted()
 	}
-	cl, err := cfg.newClient("tail", kgo.ConsumeTopics(topics...),
-		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchIsolationLevel(level), kgo.KeepControlRecords())
+	cl, err := cfg.newClient("tail", append(from, kgo.FetchIsolationLevel(level), kgo.KeepControlRecords())...)
 	if err != nil {
 		return nil, err
 	}
@@ -81,23 +117,43 @@ func (t *Tail) Next(ctx context.Context) ([]engine.Record, error) {
 // AtEnd tells whether everything that the topics hold at this moment has been returned by Next. It asks the brokers.
 // With Committed that comes true only when no transaction is open.
 func (t *Tail) AtEnd(ctx context.Context) (bool, error) {
+	ends, err := t.Ends(ctx)
+	return err == nil && t.Reached(ends), err
+}
+
+// Ends is where topics end at some moment.
+type Ends map[topicPartition]int64
+
+// Ends returns where the topics end now. It asks the brokers.
+func (t *Tail) Ends(ctx context.Context) (Ends, error) {
 	ends, err := t.adm.ListEndOffsets(ctx, t.topics...)
 	if err == nil {
 		err = ends.Error()
 	}
 	if err != nil {
-		return false, fmt.Errorf("cannot list the ends of topics: %w", err)
+		return nil, fmt.Errorf("cannot list the ends of topics: %w", err)
 	}
 	starts, err := t.adm.ListStartOffsets(ctx, t.topics...)
 	if err != nil {
-		return false, fmt.Errorf("cannot list the starts of topics: %w", err)
+		return nil, fmt.Errorf("cannot list the starts of topics: %w", err)
 	}
-	reached := true
+	out := Ends{}
 	ends.Each(func(end kadm.ListedOffset) {
-		start, _ := starts.Lookup(end.Topic, end.Partition)
-		reached = reached && max(t.next[topicPartition{end.Topic, end.Partition}], start.Offset) >= end.Offset
+		if start, _ := starts.Lookup(end.Topic, end.Partition); start.Offset < end.Offset {
+			out[topicPartition{end.Topic, end.Partition}] = end.Offset
+		}
 	})
-	return reached, nil
+	return out, nil
+}
+
+// Reached tells whether everything before the ends has been returned by Next.
+func (t *Tail) Reached(ends Ends) bool {
+	for at, end := range ends {
+		if t.next[at] < end {
+			return false
+		}
+	}
+	return true
 }
 
 // Close ends the connections.

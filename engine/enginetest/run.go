@@ -298,10 +298,10 @@ func (r *run) members() map[string][]string {
 		}
 		segment, id := o.text("segment"), o.text("id")
 		at, held := slices.BinarySearch(all[segment], id)
-		switch enter := o.text("op") == "enter"; {
-		case enter && !held:
+		switch op := o.text("op"); {
+		case op == "enter" && !held:
 			all[segment] = slices.Insert(all[segment], at, id)
-		case !enter && held:
+		case op == "leave" && held:
 			all[segment] = slices.Delete(all[segment], at, at+1)
 		}
 	}

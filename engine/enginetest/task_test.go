@@ -2,7 +2,9 @@ package enginetest_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,9 +26,18 @@ func mustTime(t *testing.T, s string) time.Time {
 	return at
 }
 
-// commit ends the task's epoch, as Replay and workers do, and returns what came out: "enter days row", "fire welcome
-// catalog".
+// commit ends the task's epoch, as Replay and workers do, and returns what came out, but for brackets: "enter days
+// row", "fire welcome catalog".
 func commit(t *testing.T, s *state.Store, task *engine.Task) []string {
+	t.Helper()
+	return slices.DeleteFunc(commitAll(t, s, task), func(op string) bool {
+		return strings.HasPrefix(op, "begin ") || strings.HasPrefix(op, "end ")
+	})
+}
+
+// commitAll is commit with the brackets of what catalogs change: "begin days catalog", "end days catalog 1 0", with
+// who entered and left by it.
+func commitAll(t *testing.T, s *state.Store, task *engine.Task) []string {
 	t.Helper()
 	part := task.Effects()
 	var ops []string
@@ -34,12 +45,17 @@ func commit(t *testing.T, s *state.Store, task *engine.Task) []string {
 		var v struct {
 			Op, Segment, Trigger string
 			Cause                struct{ Kind string }
+			Entered, Left        int
 		}
 		check(t, json.Unmarshal(part.Outputs[i].Value, &v))
 		if v.Trigger != "" {
 			v.Op = "fire"
 		}
-		ops = append(ops, v.Op+" "+v.Segment+v.Trigger+" "+v.Cause.Kind)
+		op := v.Op + " " + v.Segment + v.Trigger + " " + v.Cause.Kind
+		if v.Op == "end" {
+			op += fmt.Sprintf(" %d %d", v.Entered, v.Left)
+		}
+		ops = append(ops, op)
 	}
 	apply(t, s, task, part)
 	return ops

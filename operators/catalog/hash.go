@@ -22,25 +22,10 @@ func (c *Catalog) hash() uint64 {
 // write writes the canonical text of the catalog. Everything is quoted, so that no two catalogs have one text.
 func (c *Catalog) write(w io.Writer) {
 	for _, t := range c.Tables {
-		fmt.Fprintf(w, "Table %q audience=%t key=%q", t.Name, t.Audience, t.Key)
-		writeSource(w, t.Source)
-		writeFields(w, t.Schema, t.Paths)
-		for _, l := range t.Links {
-			fmt.Fprintf(w, " link %q %q %q %q", l.Name, l.Table, l.Field, l.Reverse)
-		}
-		fmt.Fprintln(w)
+		t.write(w)
 	}
 	for _, e := range c.Events {
-		fmt.Fprintf(w, "Event %q id=%q time=%q", e.Name, e.ID, e.Time)
-		writeSource(w, e.Source)
-		for _, s := range e.Subjects {
-			fmt.Fprintf(w, " subject %q %q", s.Audience, s.Path)
-		}
-		writeFields(w, e.Schema, e.Paths)
-		if e.Retention != nil {
-			fmt.Fprintf(w, " retention %d %d", e.Retention.Months, e.Retention.Duration)
-		}
-		fmt.Fprintln(w)
+		e.write(w)
 	}
 	for _, a := range c.Audiences {
 		for _, s := range a.Segments {
@@ -50,6 +35,29 @@ func (c *Catalog) write(w io.Writer) {
 	for _, t := range c.Triggers {
 		t.write(w)
 	}
+}
+
+func (t *Table) write(w io.Writer) {
+	fmt.Fprintf(w, "Table %q audience=%t key=%q", t.Name, t.Audience, t.Key)
+	writeSource(w, t.Source)
+	writeFields(w, t.Schema, t.Paths)
+	for _, l := range t.Links {
+		fmt.Fprintf(w, " link %q %q %q %q", l.Name, l.Table, l.Field, l.Reverse)
+	}
+	fmt.Fprintln(w)
+}
+
+func (e *Event) write(w io.Writer) {
+	fmt.Fprintf(w, "Event %q id=%q time=%q", e.Name, e.ID, e.Time)
+	writeSource(w, e.Source)
+	for _, s := range e.Subjects {
+		fmt.Fprintf(w, " subject %q %q", s.Audience, s.Path)
+	}
+	writeFields(w, e.Schema, e.Paths)
+	if e.Retention != nil {
+		fmt.Fprintf(w, " retention %d %d", e.Retention.Months, e.Retention.Duration)
+	}
+	fmt.Fprintln(w)
 }
 
 func (s *Segment) write(w io.Writer) {

@@ -16,7 +16,7 @@ type freeze struct {
 }
 
 // Freeze tells at which instant the segment number i is or was frozen; row.Earliest: before there was any subject. open
-// tells that subjects are settled that were there at that instant and have not been looked at since.
+// tells that there may be subjects that were there at that instant and have not been looked at since: see Visit.
 func (e *Evaluator) Freeze(i int, at row.Instant, open bool) { e.freezes[i] = freeze{at, open} }
 
 // Edit makes what a command says of the subject and a segment part of its memberships, and touches the segment. It
@@ -89,7 +89,7 @@ func (e *Evaluator) conditionAt(s *catalog.Segment, at row.Instant) (member bool
 // Until.
 func (e *Evaluator) frozen(s *catalog.Segment, m *state.Membership, now row.Instant) (member bool) {
 	f := e.freezes[s.Index]
-	undecided := f.open || now == f.at || m.Until == f.at
+	undecided := f.open && e.visiting || now == f.at || m.Until == f.at
 	m.Until = row.Never
 	switch {
 	case now < f.at:

@@ -41,8 +41,12 @@ type Evaluator struct {
 	pending  []uint64
 	by       []*catalog.Segment // by segment: whose flip made it pending
 	freezes  []freeze           // by segment
+	held     []uint64           // bit set: segments that are not looked at
+	visiting bool
 	in       expr.Input
 	subject  *state.Subject
+	// Observe is called with each segment that is evaluated; may be nil.
+	Observe func(*catalog.Segment)
 }
 
 // NewEvaluator returns an evaluator for the audience a, whose conditions find linked rows by linked; nil if they follow
@@ -50,7 +54,8 @@ type Evaluator struct {
 func NewEvaluator(a *catalog.Audience, linked expr.Rows) *Evaluator {
 	words := (len(a.Segments) + 63) / 64
 	e := &Evaluator{audience: a, touched: make([]uint64, words), pending: make([]uint64, words),
-		by: make([]*catalog.Segment, len(a.Segments)), freezes: make([]freeze, len(a.Segments))}
+		held: make([]uint64, words), by: make([]*catalog.Segment, len(a.Segments)),
+		freezes: make([]freeze, len(a.Segments))}
 	e.in.Segment, e.in.Linked = e.membership, linked
 	return e
 }
@@ -73,6 +78,18 @@ func (e *Evaluator) Touch(segments []int) { e.touch(segments) }
 
 // Untouch takes all marks back.
 func (e *Evaluator) Untouch() { clear(e.touched) }
+
+// Hold makes Settle pass over the segments at the positions, and over no others, whatever touches them.
+func (e *Evaluator) Hold(segments []int) {
+	clear(e.held)
+	for _, i := range segments {
+		e.held[i/64] |= 1 << (i % 64)
+	}
+}
+
+// Visit says whether subjects are settled that were there when frozen segments were first seen, and have not been
+// looked at since.
+func (e *Evaluator) Visit(visiting bool) { e.visiting = visiting }
 
 func (e *Evaluator) touch(segments []int) {
 	for _, i := range segments {
@@ -104,9 +121,12 @@ func (e *Evaluator) Settle(s *state.Subject, now row.Instant, out []Flip) (flips
 		}
 	}
 	for word := range e.pending {
-		for e.pending[word] != 0 {
+		for e.pending[word] &^= e.held[word]; e.pending[word] != 0; e.pending[word] &^= e.held[word] {
 			i := word*64 + bits.TrailingZeros64(e.pending[word])
 			e.pending[word] &^= 1 << (i % 64)
+			if e.Observe != nil {
+				e.Observe(e.audience.Segments[i])
+			}
 			flip, flipped, renewed := e.settle(e.audience.Segments[i], now)
 			changed = changed || renewed
 			if flipped {
