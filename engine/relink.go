@@ -12,6 +12,7 @@ type move struct {
 	entry         *entry
 	before, after row.Row
 	cause         emit.Cause
+	rev           uint64 // of a copy: the home's count of this image
 	was           []bool // by place of the table: the row was needed there
 }
 
@@ -141,7 +142,7 @@ func (t *Task) tell(m *move) error {
 		return nil
 	}
 	g, s := m.entry.group, m.entry.subject
-	rev := s.Version.Lo
+	rev := m.rev
 	if t.owns(s.ID) {
 		rev = t.nextLink()
 	}
