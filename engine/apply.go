@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/weirstream/weir/operators/emit"
+	"github.com/weirstream/weir/operators/expr"
 	"github.com/weirstream/weir/operators/segment"
 	"github.com/weirstream/weir/operators/trigger"
 	"github.com/weirstream/weir/state"
@@ -345,7 +346,8 @@ func (t *Task) settle(e *entry, now row.Instant, cause emit.Cause) {
 	t.settleAnd(e, now, &deferral{cause: cause})
 }
 
-// settleAnd settles, then fires the triggers of the change itself and of the flips: memberships before firings.
+// settleAnd settles, then fires the triggers of the change itself and of the flips: memberships before firings. Of a
+// change that came by links, the triggers of the flips are the first.
 func (t *Task) settleAnd(e *entry, now row.Instant, d *deferral) {
 	cause := d.cause
 	g, ep := e.group, &t.epoch
@@ -360,12 +362,27 @@ func (t *Task) settleAnd(e *entry, now row.Instant, d *deferral) {
 		t.membership(&flips[i], e.subject.ID, cause)
 	}
 	in := g.segments.Input(e.subject, now)
+	if d.via != nil { // what the row changed here may have come before it: in one order then, whichever it is
+		t.fireFlips(e, flips, in, now, cause)
+	}
 	firings := t.match(e, d, in, now, ep.firings[:0])
 	for i := range firings {
 		t.firing(&firings[i], e, now, cause)
 	}
+	ep.firings = firings
+	if d.via == nil {
+		t.fireFlips(e, flips, in, now, cause)
+	}
+	if e.subject.Due() != due {
+		t.await(e)
+	}
+}
+
+// fireFlips fires the triggers on segments that the subject has entered or left.
+func (t *Task) fireFlips(e *entry, flips []segment.Flip, in *expr.Input, now row.Instant, cause emit.Cause) {
+	firings := t.epoch.firings[:0]
 	for i := range flips {
-		firings = trigger.Segment(g.audience, &flips[i], in, firings[:0])
+		firings = trigger.Segment(e.group.audience, &flips[i], in, firings[:0])
 		by := emit.Cause{Kind: "segment", Segment: flips[i].Segment.Name}
 		if cause.Kind == "catalog" && flips[i].Why != segment.ByTime { // an edit, not something that happened to the subject
 			by = cause
@@ -374,10 +391,7 @@ func (t *Task) settleAnd(e *entry, now row.Instant, d *deferral) {
 			t.firing(&firings[j], e, now, by)
 		}
 	}
-	ep.firings = firings
-	if e.subject.Due() != due {
-		t.await(e)
-	}
+	t.epoch.firings = firings
 }
 
 // comeDue fires what the subject's triggers waited for up to now, each at its own instant.
