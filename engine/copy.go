@@ -75,7 +75,7 @@ func (t *Task) takeCopy(m *message) error {
 		return nil
 	}
 	g := t.groups[m.table]
-	if err := t.vouchAsSaid(g, m); err != nil {
+	if err := t.vouchAsSaid(m); err != nil {
 		return err
 	}
 	e, err := t.load(g, m.key)
@@ -103,22 +103,26 @@ func (t *Task) takeCopy(m *message) error {
 	return t.copyRow(e, m.row, version, true, m)
 }
 
-// vouchAsSaid notes what a message says of the stream that it is of. A hop that another than the row's home passed on is
-// of none.
-func (t *Task) vouchAsSaid(g *group, m *message) error {
-	if m.stream != 0 {
-		link := t.linkFrom(m.table, m.stream)
-		return t.vouch(m.table, m.key, m.stream, m.target, link != nil && leadsTo(m.row, link) == m.target)
-	}
-	if m.from != t.home(m.key) {
+// vouchAsSaid notes what an image says of the stream that it is of. A hop says nothing: the image came before it.
+func (t *Task) vouchAsSaid(m *message) error {
+	switch {
+	case m.kind != imageMessage, m.token != 0 && m.stream == 0: // the subscription itself is the reason
 		return nil
+	case m.stream == 0:
+		return t.vouch(m.table, m.key, 0, "", m.leads)
 	}
-	in := false
+	link := t.linkFrom(m.table, m.stream)
+	return t.vouch(m.table, m.key, m.stream, m.target, link != nil && leadsTo(m.row, link) == m.target)
+}
+
+// leadsTo tells whether a row leads, by links that are followed backwards, to a row of the partition p.
+func (t *Task) leadsTo(g *group, r row.Row, p int32) bool {
 	for _, l := range g.gathered {
-		parent := leadsTo(m.row, l)
-		in = in || parent != "" && t.owns(parent)
+		if parent := leadsTo(r, l); parent != "" && t.home(parent) == p {
+			return true
+		}
 	}
-	return t.vouch(m.table, m.key, 0, "", in)
+	return false
 }
 
 // forget drops the copy of a row if there is no reason to hold it any more.

@@ -40,6 +40,9 @@ func (t *Task) resetFill(held bool) error {
 	switch {
 	case !held, !filled && same: // as the store was written, or by a version that did not know definitions
 		t.adopt()
+		if !held && t.config.Partitions <= 1 { // there are no rows, nor other partitions to wait for
+			t.fill.Network = t.catalog.Network()
+		}
 		if t.config.Progress {
 			t.startSweep(nil, false) // it only tells that there is nothing to do
 		}
@@ -53,7 +56,7 @@ func (t *Task) resetFill(held bool) error {
 	case t.config.Progress && t.catalog.Revision > t.fact.Revision:
 		t.startSweep(nil, false) // it means what was in force already, and only that is to be told
 	}
-	return nil
+	return t.startLinking()
 }
 
 // adopt takes the catalog's definitions for those by which the memberships were computed.
@@ -61,7 +64,8 @@ func (t *Task) adopt() {
 	for _, s := range t.catalog.Segments {
 		t.defs[s.ID] = &definition{Definition: definitionOf(s), dirty: true}
 	}
-	t.fill = state.Fill{Revision: t.fact.Revision, At: row.Earliest, Waits: t.catalog.WaitsHash(), Done: true}
+	t.fill = state.Fill{Revision: t.fact.Revision, At: row.Earliest, Waits: t.catalog.WaitsHash(), Done: true,
+		Network: t.fill.Network}
 	t.filled = true
 }
 

@@ -62,6 +62,10 @@ func (t *Task) Receive(value []byte, now row.Instant) error {
 		err = t.takeComplete(&m)
 	case hopMessage:
 		err = t.takeHop(&m, now)
+	case requestMessage:
+		err = t.takeRequest(&m)
+	case linkedMessage:
+		err = t.takeLinked(&m)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot take a message of partition %d in partition %d: %w", m.from, t.partition, err)

@@ -58,9 +58,6 @@ func (t *Task) forward(via *catalog.Via, m *message, now row.Instant) error {
 		}
 		m.subject, m.step = next, m.step+1
 	}
-	if m.rev == 0 {
-		m.rev = t.nextLink()
-	}
 	t.send(t.home(m.subject), m)
 	return nil
 }

@@ -21,6 +21,8 @@ type links struct {
 	asked   int // subscriptions that are not complete
 	work    []*spread
 	rows    linkedRows
+	linking *linking // nil: the catalog's links have been brought over the rows
+	serving *serving // nil: no other partition waits for rows
 
 	holding bool       // HoldEffects
 	held    []cacheKey // the subjects whose changes wait for SettleEffects

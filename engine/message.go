@@ -23,6 +23,8 @@ const (
 	unsubscribeMessage                        // it no longer does
 	completeMessage                           // all rows that lead to a row have been sent
 	hopMessage                                // a change of a row, on its way to the subject of which triggers may fire
+	requestMessage                            // the sender wants all rows that lead to it; stream is Catalog.Network
+	linkedMessage                             // the sender has sent all its rows that lead here
 )
 
 // message is a record of the exchange topic.
@@ -40,6 +42,7 @@ type message struct {
 	target  string
 	token   uint64 // which of the subscriptions, one after the other, of that row by that partition; 0: none
 	last    bool   // image: the subscription is complete with it
+	leads   bool   // image without a subscription: as its home follows links, the row leads to one of the receiver's
 	cause   emit.Cause
 	born    row.Instant // when what caused it was
 	via     string      // hop: catalog.Via.Name
@@ -59,7 +62,7 @@ func appendMessage(dst []byte, m *message) []byte {
 	dst = wire.AppendUint(dst, m.token)
 	switch m.kind {
 	case imageMessage:
-		dst = wire.AppendBool(wire.AppendUint(wire.AppendArray(dst, 4), m.rev), m.last)
+		dst = wire.AppendBool(wire.AppendBool(wire.AppendUint(wire.AppendArray(dst, 5), m.rev), m.last), m.leads)
 		dst = appendCause(dst, &m.cause, m.born)
 		return row.AppendRow(dst, m.schema, m.row)
 	case hopMessage:
@@ -68,7 +71,7 @@ func appendMessage(dst []byte, m *message) []byte {
 		dst = wire.AppendInt(wire.AppendString(dst, m.via), int64(m.step))
 		dst = wire.AppendBool(wire.AppendString(dst, m.subject), m.initial)
 		return row.AppendRow(row.AppendRow(dst, m.schema, m.before), m.schema, m.row)
-	case subscribeMessage, unsubscribeMessage, completeMessage:
+	case subscribeMessage, unsubscribeMessage, completeMessage, requestMessage, linkedMessage:
 	}
 	return wire.AppendNil(dst)
 }
@@ -103,15 +106,15 @@ func decodeMessage(cat *catalog.Catalog, value []byte, m *message) error {
 	m.table, m.key = r.string(), r.string()
 	m.stream, m.target, m.token = r.uint(), r.string(), r.uint()
 	table := cat.Table(m.table)
-	if r.err == nil && table == nil {
+	if r.err == nil && table == nil && m.kind < requestMessage {
 		return errUnknown
 	}
 	switch {
 	case r.err != nil:
 	case m.kind == imageMessage:
 		m.schema = table.Schema
-		r.array(4)
-		m.rev, m.last = r.uint(), r.bool()
+		r.array(5)
+		m.rev, m.last, m.leads = r.uint(), r.bool(), r.bool()
 		m.cause, m.born = r.cause()
 		m.row = r.image(m.schema)
 	case m.kind == hopMessage:
@@ -122,7 +125,7 @@ func decodeMessage(cat *catalog.Catalog, value []byte, m *message) error {
 		m.via, m.step = r.string(), int(r.int())
 		m.subject, m.initial = r.string(), r.bool()
 		m.before, m.row = r.image(m.schema), r.image(m.schema)
-	case m.kind < imageMessage || m.kind > hopMessage:
+	case m.kind < imageMessage || m.kind > linkedMessage:
 		return fmt.Errorf("cannot read a message: unknown kind %d", m.kind)
 	default:
 		_, r.err = wire.ReadNil(r.b)

@@ -26,7 +26,7 @@ func (t *Task) relink(m *move, set func()) error {
 	g, key := m.entry.group, m.entry.subject.ID
 	if !g.linked() {
 		set()
-		return nil
+		return t.tell(m) // others may have a catalog that follows links to it already
 	}
 	m.was = make([]bool, len(g.places))
 	for i, p := range g.places {
@@ -150,9 +150,8 @@ func (t *Task) tell(m *move) error {
 	case !t.owns(s.ID):
 		return nil
 	default:
-		image.rev = t.nextLink()
-		t.sendParents(g, m, image)
-		if err := t.sendSubscribers(g.table.Name, s.ID, 0, image); err != nil {
+		t.sendParents(g, m, &image)
+		if err := t.sendSubscribers(g.table.Name, s.ID, 0, &image); err != nil {
 			return err
 		}
 	}
@@ -164,7 +163,7 @@ func (t *Task) tell(m *move) error {
 				continue
 			}
 			image.target = parent
-			if err := t.sendSubscribers(l.Target.Name, parent, l.Index, image); err != nil {
+			if err := t.sendSubscribers(l.Target.Name, parent, l.Index, &image); err != nil {
 				return err
 			}
 		}
@@ -186,13 +185,14 @@ func distinct(a, b string) []string {
 }
 
 // sendParents sends a row to the homes of the rows that it leads or led to by links that are followed backwards.
-func (t *Task) sendParents(g *group, m *move, image message) {
+func (t *Task) sendParents(g *group, m *move, image *message) {
 	sent := map[int32]bool{t.partition: true}
 	for _, l := range g.gathered {
 		for _, parent := range distinct(leadsTo(m.before, l), leadsTo(m.after, l)) {
 			if p := t.home(parent); !sent[p] {
 				sent[p] = true
-				t.send(p, &image)
+				image.leads = t.leadsTo(g, m.after, p)
+				t.send(p, image)
 			}
 		}
 	}
@@ -201,6 +201,9 @@ func (t *Task) sendParents(g *group, m *move, image message) {
 // send adds a message to the open epoch.
 func (t *Task) send(to int32, m *message) {
 	t.epoch.began = true
+	if m.rev == 0 && (m.kind == imageMessage || m.kind == hopMessage) {
+		m.rev = t.nextLink() // one for all to whom this image goes
+	}
 	m.from = t.partition
 	value := appendMessage(nil, m)
 	t.epoch.messages = append(t.epoch.messages, Message{To: to, Value: value})

@@ -62,7 +62,29 @@ func NewReplay(cfg ReplayConfig, c *catalog.Catalog, s *state.Store, d Decoder,
 			r.offsets[at] = max(r.offsets[at], m.offset>>16+1)
 		}
 	}
+	if err := r.link(); err != nil {
+		return nil, errors.Join(err, r.Release())
+	}
 	return r, nil
+}
+
+// link brings the catalog's links over the rows of all tasks.
+func (r *Replay) link() error {
+	for linking := true; linking; {
+		linking = false
+		for _, t := range r.tasks {
+			if t.Linking() || t.Serving() {
+				linking = true
+				if err := t.Link(r.now, workAll); err != nil {
+					return err
+				}
+			}
+		}
+		if err := r.exchange(r.now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Release gives up what the replay holds of the store. What it has done since the last Flush is lost.

@@ -116,8 +116,13 @@ func (t *Task) answerAll() error {
 			i++
 			continue
 		}
-		if _, _, err := t.answer(w, workAll); err != nil {
+		_, done, err := t.answer(w, workAll)
+		if err != nil {
 			return err
+		}
+		if !done {
+			i++
+			continue
 		}
 		if err := t.dropWork(i); err != nil {
 			return err

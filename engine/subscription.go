@@ -34,18 +34,23 @@ func (t *Task) unsubscribe(table *catalog.Table, key string, stream uint64) erro
 	if needed, err := t.streamNeeded(table, key, stream); err != nil || needed {
 		return err
 	}
-	if !s.Complete {
-		t.links.asked--
-		t.unblock()
-	}
-	t.send(t.home(key), &message{kind: unsubscribeMessage, table: table.Name, key: key, stream: stream, token: s.Token})
-	if err := t.putLink(state.SubscriptionTombstone(table.Name, key, stream)); err != nil {
+	if err := t.endSubscription(s); err != nil {
 		return err
 	}
 	if stream == 0 {
 		return t.forget(t.groups[table.Name], key)
 	}
 	return t.forgetStream(table, key, stream)
+}
+
+// endSubscription tells the home of a row that it is followed no more.
+func (t *Task) endSubscription(s state.Subscription) error {
+	if !s.Complete {
+		t.links.asked--
+		t.unblock()
+	}
+	t.send(t.home(s.Key), &message{kind: unsubscribeMessage, table: s.Table, key: s.Key, stream: s.Stream, token: s.Token})
+	return t.putLink(state.SubscriptionTombstone(s.Table, s.Key, s.Stream))
 }
 
 // streamNeeded tells whether a place needs a row, or the rows that lead to it.
@@ -66,14 +71,14 @@ func (t *Task) streamNeeded(table *catalog.Table, key string, stream uint64) (bo
 }
 
 // sendSubscribers sends a row to those who subscribed to a stream.
-func (t *Task) sendSubscribers(table, key string, stream uint64, image message) error {
+func (t *Task) sendSubscribers(table, key string, stream uint64, image *message) error {
 	subscribers, err := t.links.overlay.Subscribers(table, key, stream)
 	if err != nil {
 		return fmt.Errorf("cannot read the subscribers of a row of %s: %w", table, err)
 	}
 	for i := range subscribers {
 		image.token = subscribers[i].Token
-		t.send(subscribers[i].Partition, &image)
+		t.send(subscribers[i].Partition, image)
 	}
 	return nil
 }
@@ -98,16 +103,15 @@ func (t *Task) takeSubscribe(m *message) error {
 		return err
 	}
 	t.send(m.from, &message{kind: imageMessage, table: m.table, key: m.key, schema: g.table.Schema, row: e.subject.Row,
-		rev: t.nextLink(), token: m.token, last: true, born: t.born})
+		token: m.token, last: true, born: t.born})
 	return nil
 }
 
 // answer sends the next of the rows that lead to a row to a new subscriber, at most max, and says when these were all.
 func (t *Task) answer(w *spread, max int) (sent int, done bool, err error) {
 	s := w.answer
-	link := t.linkByTarget(s.Table, s.Stream)
 	current, err := t.links.overlay.Subscribers(s.Table, s.Key, s.Stream)
-	if err != nil || link == nil {
+	if err != nil {
 		return 0, true, err
 	}
 	still := false
@@ -116,6 +120,11 @@ func (t *Task) answer(w *spread, max int) (sent int, done bool, err error) {
 	}
 	if !still {
 		return 0, true, nil // given up meanwhile, or asked again
+	}
+	link := t.linkByTarget(s.Table, s.Stream)
+	if link == nil || t.Linking() { // the link comes with a catalog, or its rows do, that others have already
+		w.blocked = true
+		return 0, false, nil
 	}
 	keys, err := t.links.overlay.Refs(s.Stream, s.Key, w.after, max)
 	if err != nil {
@@ -126,9 +135,9 @@ func (t *Task) answer(w *spread, max int) (sent int, done bool, err error) {
 		if err != nil {
 			return 0, false, err
 		}
-		rev := e.subject.Version.Lo
+		rev := e.subject.Version.Lo // of a copy; a row of this home gets a new one
 		if t.owns(k) {
-			rev = t.nextLink()
+			rev = 0
 		}
 		t.send(s.Partition, &message{kind: imageMessage, table: link.From.Name, key: k, schema: link.From.Schema,
 			row: e.subject.Row, rev: rev, stream: s.Stream, target: s.Key, token: s.Token, born: t.born})

@@ -24,7 +24,8 @@ type sweep struct {
 	plan     []definition     // what begins with it
 	segments map[string][]int // by audience: positions of those that are brought over
 	began    bool             // the brackets have been opened
-	blocked  bool             // the subject whose turn it is waits for rows of other partitions
+	linking  bool             // the segments that are brought over wait for the links that they follow
+	blocked  bool             // the subject whose turn it is waits for rows of other partitions, or all do for links
 	told     row.Instant      // when the progress was last told
 }
 
@@ -40,7 +41,7 @@ func (t *Task) Sweeping() (done int, sweeping bool) {
 }
 
 // Preparing tells whether a changed catalog is not in force yet: no record may be applied, only Sweep be called.
-func (t *Task) Preparing() bool { return t.sweep != nil && !t.sweep.began }
+func (t *Task) Preparing() bool { return t.sweep != nil && !t.sweep.began && !t.sweep.linking }
 
 // Swap puts another catalog in the place of the task's. It must be called between epochs.
 func (t *Task) Swap(c *catalog.Catalog) error {
@@ -62,7 +63,7 @@ func (t *Task) startSweep(defs []definition, began bool) {
 		return
 	}
 	sw.plan = defs
-	sw.phases = []phase{t.catchUp, t.beginSweep, t.visitAll}
+	sw.phases = []phase{t.catchUp, t.awaitLinks, t.beginSweep, t.visitAll}
 	for name, held := range sw.segments {
 		t.groups[name].segments.Hold(held)
 	}
@@ -88,6 +89,13 @@ func (t *Task) catchUp(now row.Instant, max int) (done bool, err error) {
 	return t.Advance(now, true, max)
 }
 
+// awaitLinks waits until the catalog's links have been brought over the rows of all partitions. Records go on meanwhile:
+// but for the segments that are brought over, which are held, the catalog is in force.
+func (t *Task) awaitLinks(row.Instant, int) (done bool, err error) {
+	t.sweep.linking, t.sweep.blocked = t.Linking(), t.Linking()
+	return !t.Linking(), nil
+}
+
 // beginSweep puts the catalog in force.
 func (t *Task) beginSweep(now row.Instant, _ int) (done bool, err error) {
 	sw := t.sweep
@@ -106,7 +114,7 @@ func (t *Task) beginSweep(now row.Instant, _ int) (done bool, err error) {
 	t.fact.Catalog, t.fact.Revision, t.emitter.Revision = t.catalog.Hash, revision, revision
 	waits := t.catalog.WaitsHash()
 	look := waits != t.fill.Waits || !t.fill.Done
-	t.fill = state.Fill{Revision: revision, At: now, Waits: waits}
+	t.fill = state.Fill{Revision: revision, At: now, Waits: waits, Network: t.fill.Network}
 	t.filled, t.epoch.began = true, true
 	for i := range sw.plan {
 		d := &sw.plan[i]
@@ -160,6 +168,10 @@ func (t *Task) visitAll(now row.Instant, max int) (done bool, err error) {
 
 // visitNext looks at the subject whose turn it is. A subject that was not in memory and has not changed is forgotten.
 func (t *Task) visitNext(g *group, id string, now row.Instant) error {
+	if !t.owns(id) {
+		t.fill.After = id // a copy of a row, no subject
+		return nil
+	}
 	e, err := t.loadBriefly(g, id)
 	if err != nil {
 		return err

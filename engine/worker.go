@@ -219,7 +219,7 @@ func (w *Worker) wait() time.Duration {
 			wait = min(wait, aheadWait)
 		case len(t.records)+len(t.exchange) > 0 || t.task.Working():
 			return 0
-		case sweeping:
+		case sweeping || t.task.Linking() || t.task.Serving():
 			wait = min(wait, sweepWait)
 		}
 		due, err := t.task.NextDue()
@@ -302,6 +302,11 @@ func (t *workerTask) step(now row.Instant, timersMax int, room *epochRoom) error
 		}
 		if idle {
 			return nil
+		}
+	}
+	if task.Linking() || task.Serving() {
+		if err := task.Link(now, workShare); err != nil {
+			return err
 		}
 	}
 	if err := task.Work(now, workShare); err != nil {

@@ -28,6 +28,7 @@ type Fill struct {
 	Audience string      // the subjects of audiences before it by name are done,
 	After    string      // and its own up to this id
 	Subjects uint64      // how many that are
+	Network  uint64      // catalog.Catalog.Network of the links that were brought over the rows
 }
 
 // FillMark is the ID of a watch that no trigger has: the subject has already been looked at for the Fill whose revision
@@ -96,13 +97,14 @@ func FillFact(f Fill) Fact {
 	return build(
 		func(b []byte) []byte { return append(b, keyFill) },
 		func(b []byte) []byte {
-			b = wire.AppendString(wire.AppendString(wire.AppendArray(b, 7), f.Audience), f.After)
+			b = wire.AppendString(wire.AppendString(wire.AppendArray(b, 8), f.Audience), f.After)
 			b = wire.AppendInt(wire.AppendInt(b, f.Revision), int64(f.At))
 			done := uint64(0)
 			if f.Done {
 				done = 1
 			}
-			return wire.AppendUint(wire.AppendUint(wire.AppendUint(b, f.Waits), done), f.Subjects)
+			b = wire.AppendUint(wire.AppendUint(b, f.Waits), done)
+			return wire.AppendUint(wire.AppendUint(b, f.Subjects), f.Network)
 		})
 }
 
@@ -126,7 +128,10 @@ func DecodeFillFact(value []byte) (f Fill, err error) {
 	f.At, b = row.Instant(r.int(b)), r.rest
 	f.Waits, b = r.uint(b), r.rest
 	f.Done, b = r.uint(b) != 0, r.rest
-	f.Subjects = r.uint(b)
+	f.Subjects, b = r.uint(b), r.rest
+	if r.err == nil && len(b) > 0 { // the first facts end here
+		f.Network = r.uint(b)
+	}
 	return f, r.err
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,12 +45,15 @@ func TestLinksInAnyOrder(t *testing.T) {
 func linksInAnyOrder(t *testing.T, seed uint64) {
 	text, err := os.ReadFile("testdata/links.yaml")
 	check(t, err)
-	c, err := catalog.Parse([]catalog.File{{Name: "links.yaml", Text: text}})
-	check(t, err)
+	c := mustCatalog(t, text)
 	r := rand.New(rand.NewPCG(seed, 7))
 	changes := drawLinkChanges(c, r)
 	alone := newNet(t, c, 1, r)
-	shared := newNet(t, c, int32(2+r.IntN(5)), r)
+	shared := newNet(t, c, int32(1+r.IntN(6)), r)
+	if r.IntN(2) == 0 { // it begins with some of the segments, others than those that it ends with among them
+		shared = newNet(t, mustCatalog(t, someSegments(string(text), r)), int32(len(shared.tasks)), r)
+		shared.next, shared.swapped = c, make([]bool, len(shared.tasks))
+	}
 	for _, n := range []*net{alone, shared} {
 		for i := range changes {
 			n.enqueue(&changes[i])
@@ -68,9 +72,39 @@ func linksInAnyOrder(t *testing.T, seed uint64) {
 			}
 		}
 	}
+	for k, times := range shared.brackets {
+		if times != 1 {
+			t.Errorf("%d partitions: %d times %s", len(shared.tasks), times, k)
+		}
+	}
 	for _, f := range shared.faults {
 		t.Error(f)
 	}
+}
+
+func mustCatalog(t *testing.T, text []byte) *catalog.Catalog {
+	t.Helper()
+	c, err := catalog.Parse([]catalog.File{{Name: "links.yaml", Text: text}})
+	check(t, err)
+	return c
+}
+
+// someSegments leaves out some segments of a catalog and changes others.
+func someSegments(text string, r *rand.Rand) []byte {
+	var kept []string
+	for _, doc := range strings.Split(text, "\n---\n") {
+		if strings.Contains(doc, "kind: Segment") {
+			switch r.IntN(4) {
+			case 0, 1:
+				continue
+			case 2:
+				doc = doc[:strings.Index(doc, "where:")] + `where: contact.account.parent.owner == null ||
+  contact.opportunities.exists(o, o.account.industry == "retail" || o.contact.state == "ND")`
+			}
+		}
+		kept = append(kept, doc)
+	}
+	return []byte(strings.ReplaceAll(strings.Join(kept, "\n---\n"), "parent.owner", "parent.parent"))
 }
 
 // net is the tasks of an app, with what is on its way to them.
@@ -84,13 +118,17 @@ type net struct {
 	members map[string]bool
 	faults  []string
 	now     row.Instant
+	next    *catalog.Catalog // that each task changes to at some time; nil: none
+	swapped []bool
+
+	brackets map[string]int // partition, begin or end, segment -> how often
 }
 
 func newNet(t *testing.T, c *catalog.Catalog, partitions int32, r *rand.Rand) *net {
 	t.Helper()
 	s, err := state.OpenMem()
 	check(t, err)
-	n := &net{t: t, r: r, store: s, members: map[string]bool{}, inputs: make([][]engine.Change, partitions),
+	n := &net{t: t, r: r, store: s, members: map[string]bool{}, brackets: map[string]int{}, inputs: make([][]engine.Change, partitions),
 		boxes: make([][][]byte, partitions), now: 1}
 	t.Cleanup(func() {
 		for _, task := range n.tasks {
@@ -117,10 +155,15 @@ func (n *net) enqueue(c *engine.Change) {
 
 // run lets tasks work in any order until nothing is left.
 func (n *net) run() {
-	for {
+	for epochs := 0; ; epochs++ {
+		if epochs > 20_000 {
+			n.t.Fatal("the tasks do not come to an end")
+		}
 		var ready []int
 		for i := range n.tasks {
-			if len(n.inputs[i])+len(n.boxes[i]) > 0 || n.tasks[i].Working() {
+			_, sweeping := n.tasks[i].Sweeping()
+			if len(n.inputs[i])+len(n.boxes[i]) > 0 || n.tasks[i].Working() || n.tasks[i].Linking() || n.tasks[i].Serving() || sweeping ||
+				n.next != nil && !n.swapped[i] {
 				ready = append(ready, i)
 			}
 		}
@@ -137,6 +180,16 @@ func (n *net) epoch(i int) {
 	task := n.tasks[i]
 	n.now++
 	taken, input := 0, 0
+	if n.next != nil && !n.swapped[i] && (n.r.IntN(12) == 0 || len(n.inputs[i])+len(n.boxes[i]) == 0) {
+		check(n.t, task.Swap(n.next))
+		n.swapped[i] = true
+	}
+	for _, sweeping := task.Sweeping(); task.Preparing() && sweeping; {
+		check(n.t, task.Sweep(n.now, 3))
+	}
+	if task.Linking() || task.Serving() {
+		check(n.t, task.Link(n.now, 3+n.r.IntN(9)))
+	}
 	for range 1 + n.r.IntN(4) {
 		check(n.t, task.Work(n.now, 1+n.r.IntN(3)))
 		if taken < len(n.boxes[i]) && n.r.IntN(3) > 0 {
@@ -150,8 +203,11 @@ func (n *net) epoch(i int) {
 			input++
 		}
 	}
+	if _, sweeping := task.Sweeping(); sweeping {
+		check(n.t, task.Sweep(n.now, 1+n.r.IntN(4)))
+	}
 	part := task.Effects()
-	if n.r.IntN(8) == 0 {
+	if n.r.IntN(20) == 0 {
 		check(n.t, task.Reset())
 		return
 	}
@@ -161,23 +217,27 @@ func (n *net) epoch(i int) {
 		n.boxes[m.To] = append(n.boxes[m.To], m.Value)
 	}
 	for k := range part.Outputs {
-		n.output(part.Outputs[k].Value)
+		n.output(i, part.Outputs[k].Value)
 	}
 	b := n.store.NewBatch()
 	check(n.t, b.PutAll(int32(i), part.Facts))
 	check(n.t, b.Commit())
-	if task.Applied(); n.r.IntN(8) == 0 {
+	if task.Applied(); n.r.IntN(20) == 0 {
 		check(n.t, task.Reset())
 	}
 }
 
-func (n *net) output(value []byte) {
+func (n *net) output(task int, value []byte) {
 	var o struct{ Segment, ID, Op string }
 	check(n.t, json.Unmarshal(value, &o))
 	if o.Segment == "" {
 		return
 	}
 	key := o.Segment + " " + o.ID
+	if o.Op == "begin" || o.Op == "end" {
+		n.brackets[fmt.Sprint(task, " ", o.Op, " ", o.Segment)]++
+		return
+	}
 	if o.Op == "enter" == n.members[key] {
 		n.faults = append(n.faults, "a second "+o.Op+" in a row: "+key)
 	}

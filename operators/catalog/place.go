@@ -1,6 +1,9 @@
 package catalog
 
 import (
+	"fmt"
+	"hash/fnv"
+	"maps"
 	"slices"
 	"strings"
 
@@ -52,6 +55,7 @@ type network struct {
 	gathered map[string][]*Link
 	vias     map[string][]*Via
 	byName   map[string]*Place
+	hash     uint64
 }
 
 // Way returns the link that a link of a condition follows, and whether against its direction.
@@ -87,6 +91,24 @@ func (c *Catalog) Via(table, name string) *Via {
 // Linked tells whether any condition or trigger of the catalog follows a link.
 func (c *Catalog) Linked() bool { return len(c.byName)+len(c.vias) > 0 }
 
+// Network returns the hash of the links that conditions follow, each from where to where; 0 if they follow none.
+func (c *Catalog) Network() uint64 { return c.network.hash }
+
+// hashPlaces sets the hash of the network.
+func (c *Catalog) hashPlaces() {
+	if len(c.byName) == 0 {
+		return
+	}
+	h := fnv.New64a()
+	for _, name := range slices.Sorted(maps.Keys(c.byName)) {
+		fmt.Fprintf(h, "%q", name)
+		if l := c.byName[name].Link; l != nil {
+			fmt.Fprintf(h, " %q %q %q", l.From.Name, l.Field, l.Target.Name)
+		}
+	}
+	c.network.hash = h.Sum64()
+}
+
 // Root returns the place of the subject's own row; nil if no condition of the audience follows a link.
 func (a *Audience) Root() *Place { return a.root }
 
@@ -108,6 +130,7 @@ func (c *Catalog) indexLinks() {
 			c.addVia(a, t)
 		}
 	}
+	c.hashPlaces()
 }
 
 // follow adds the paths that a condition reads; segment is its position, -1 if it is a trigger's.
