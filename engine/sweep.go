@@ -99,6 +99,11 @@ func (t *Task) beginSweep(now row.Instant, _ int) (done bool, err error) {
 		}
 	}
 	t.firstSeen(now, false)
+	for _, f := range t.freezes {
+		if !f.Done && f.At == now {
+			now = t.tick(f.At + 1) // what happens from here on is after the freezing
+		}
+	}
 	revision := max(t.catalog.Revision, t.fact.Revision)
 	if t.fact.Catalog != t.catalog.Hash { // without a topic of catalogs each is the first
 		revision = max(revision, t.fact.Revision+1)
@@ -255,10 +260,10 @@ func (t *Task) dueOf(e *entry) row.Instant {
 	return due
 }
 
-// awaitHeld puts the next due instant of a subject into the heap of whom the store has only an earlier one, fired, of
-// what is held.
+// awaitHeld puts the next due instant of a subject into the heap whose timer fired, if its own is an earlier one, of what
+// is held.
 func (t *Task) awaitHeld(e *entry, fired row.Instant) {
-	if t.sweep == nil {
+	if t.sweep == nil || e.subject.Due() > fired {
 		return
 	}
 	if due := t.dueOf(e); due > fired && due != row.Never {

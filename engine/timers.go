@@ -144,6 +144,7 @@ func (t *Task) fire(timer state.Timer) error {
 	t.config.Counts.TimersFired.Add(1)
 	t.settle(e, now, causeOfTime())
 	t.comeDue(e, now)
+	t.awaitHeld(e, timer.Due)
 	return t.links.rows.err
 }
 
