@@ -23,6 +23,7 @@ type sweep struct {
 	phases   []phase
 	plan     []definition     // what begins with it
 	segments map[string][]int // by audience: positions of those that are brought over
+	held     map[string][]int // by audience: positions of these, and of all that name them: not looked at before it begins
 	began    bool             // the brackets have been opened
 	blocked  bool             // the subject whose turn it is waits for rows of other partitions
 	told     row.Instant      // when the progress was last told
@@ -61,11 +62,25 @@ func (t *Task) startSweep(defs []definition, began bool) {
 	if t.sweep = sw; began {
 		return
 	}
-	sw.plan = defs
+	sw.plan, sw.held = defs, map[string][]int{}
 	sw.phases = []phase{t.catchUp, t.beginSweep, t.visitAll}
-	for name, held := range sw.segments {
-		t.groups[name].segments.Hold(held)
+	for name, changed := range sw.segments {
+		sw.held[name] = withDependants(t.groups[name].audience, changed)
+		t.groups[name].segments.Hold(sw.held[name])
 	}
+}
+
+// withDependants returns the positions of segments and of all that name them, through whatever others.
+func withDependants(a *catalog.Audience, segments []int) []int {
+	all := slices.Clone(segments)
+	for i := 0; i < len(all); i++ {
+		for _, d := range a.Dependants(all[i]) {
+			if !slices.Contains(all, d) {
+				all = append(all, d)
+			}
+		}
+	}
+	return all
 }
 
 // Sweep brings the catalog over the next max subjects, at the instant now, which must not lie before due timers.
@@ -245,7 +260,10 @@ func (t *Task) dueOf(e *entry) row.Instant {
 	if t.sweep == nil || t.sweep.began && t.visited(e) {
 		return s.Due()
 	}
-	due, a, held := row.Never, e.group.audience, t.sweep.segments[e.group.table.Name]
+	due, a, held := row.Never, e.group.audience, t.sweep.held[e.group.table.Name]
+	if t.sweep.began {
+		held = t.sweep.segments[e.group.table.Name]
+	}
 	for i := range s.Memberships {
 		m := &s.Memberships[i]
 		if of, ok := a.SegmentByID(m.Segment); ok && !slices.Contains(held, of.Index) {

@@ -128,7 +128,7 @@ func (t *Task) fire(timer state.Timer) error {
 	if err != nil {
 		return err
 	}
-	if t.dueOf(e) != timer.Due {
+	if due := t.dueOf(e); due != timer.Due && (t.sweep == nil || due > timer.Due) {
 		t.awaitHeld(e, timer.Due)
 		return nil // something else happened meanwhile
 	}
