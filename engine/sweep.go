@@ -215,8 +215,8 @@ func (t *Task) bring(e *entry, now row.Instant) {
 	}
 }
 
-// visitFirst visits a subject to which something happens before its turn, and marks it. One that waits for rows of other
-// partitions is visited when they have come.
+// visitFirst visits a subject to which something happens before its turn, and marks it. One that waits for rows of
+// other partitions is visited when they have come.
 func (t *Task) visitFirst(e *entry, now row.Instant) error {
 	if t.sweep == nil || !t.sweep.began || t.visited(e) {
 		return nil
@@ -278,8 +278,8 @@ func (t *Task) dueOf(e *entry) row.Instant {
 	return due
 }
 
-// awaitHeld puts the next due instant of a subject into the heap whose timer fired, if its own is an earlier one, of what
-// is held.
+// awaitHeld puts the next due instant of a subject into the heap whose timer fired, if its own is an earlier one, of
+// what is held.
 func (t *Task) awaitHeld(e *entry, fired row.Instant) {
 	if t.sweep == nil || e.subject.Due() > fired {
 		return

@@ -123,7 +123,8 @@ func TestApply(t *testing.T) {
 	expectIn(t, plan, "revision 1 is in force", "~ segment nd", "changed, back-fill", `- where: contact.state == "ND"`,
 		`+ where: contact.state == "MN"`, "- segment big-nd", "removed, its members leave", "+ segment sd", "new, back-fill",
 		"3 changes; 2 segments to back-fill, 1 to empty")
-	expectIn(t, b.weir(2, "diff", "--catalog", edited), "~ segment nd", "  audience: contact", `+ where: contact.state == "MN"`)
+	expectIn(t, b.weir(2, "diff", "--catalog", edited), "~ segment nd", "  audience: contact",
+		`+ where: contact.state == "MN"`)
 	expectIn(t, b.weir(2, "apply", "--catalog", edited), "give --yes")
 
 	fed := make(chan struct{})
@@ -245,4 +246,3 @@ func await(t *testing.T, done func() bool) {
 		}
 	}
 }
-

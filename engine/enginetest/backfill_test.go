@@ -96,7 +96,8 @@ type fillState struct {
 }
 
 func (s fillState) clone() fillState {
-	c := fillState{inForce: s.inForce, rows: maps.Clone(s.rows), frozen: map[string]map[int]bool{}, outputs: slices.Clone(s.outputs)}
+	c := fillState{inForce: s.inForce, rows: maps.Clone(s.rows), frozen: map[string]map[int]bool{},
+		outputs: slices.Clone(s.outputs)}
 	for id, f := range s.frozen {
 		c.frozen[id] = maps.Clone(f)
 	}
