@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -151,8 +152,8 @@ func (t *Task) visitAll(now row.Instant, max int) (done bool, err error) {
 	t.born = now
 	f := &t.fill
 	t.sweep.blocked = false
-	for _, a := range t.catalog.Audiences {
-		name := a.Table.Name
+	for _, g := range t.audiences() {
+		name := g.table.Name
 		if name < f.Audience {
 			continue
 		}
@@ -165,7 +166,7 @@ func (t *Task) visitAll(now row.Instant, max int) (done bool, err error) {
 		}
 		for _, id := range ids {
 			t.filled, t.epoch.began = true, true
-			if err := t.visitNext(t.groups[name], id, now); err != nil || t.sweep.blocked {
+			if err := t.visitNext(g, id, now); err != nil || t.sweep.blocked {
 				return false, err
 			}
 		}
@@ -178,6 +179,31 @@ func (t *Task) visitAll(now row.Instant, max int) (done bool, err error) {
 	return true, nil
 }
 
+// audiences returns the groups of all audiences by name, also of those that the catalog has no more and whose members
+// are to leave.
+func (t *Task) audiences() []*group {
+	var all []*group
+	known := map[string]bool{}
+	for _, a := range t.catalog.Audiences {
+		all, known[a.Table.Name] = append(all, t.groups[a.Table.Name]), true
+	}
+	for _, d := range t.defs {
+		if !d.Filling || !d.Gone || d.Audience == "" || known[d.Audience] {
+			continue
+		}
+		known[d.Audience] = true
+		g := &group{table: &catalog.Table{Name: d.Audience, Schema: row.NewSchema(d.Audience, nil)}}
+		g.layout = &state.Layout{Row: g.table.Schema}
+		if held := t.groups[d.Audience]; held != nil { // still a table
+			g.table, g.layout = held.table, held.layout
+		}
+		g.audience = &catalog.Audience{Table: g.table}
+		all = append(all, g)
+	}
+	slices.SortFunc(all, func(a, b *group) int { return cmp.Compare(a.table.Name, b.table.Name) })
+	return all
+}
+
 // visitNext looks at the subject whose turn it is. A subject that was not in memory and has not changed is forgotten.
 func (t *Task) visitNext(g *group, id string, now row.Instant) error {
 	e, err := t.loadBriefly(g, id)
@@ -187,6 +213,9 @@ func (t *Task) visitNext(g *group, id string, now row.Instant) error {
 	if i := t.marked(e.subject); i >= 0 {
 		e.subject.Watches = slices.Delete(e.subject.Watches, i, i+1)
 		t.watched(e, true)
+	} else if t.catalog.Audience(g.table.Name) == nil {
+		t.watched(e, trigger.Resume(g.audience, e.subject, now))
+		t.dropRemoved(e, g.audience, now)
 	} else {
 		if t.sweep.blocked, err = t.waiting(e); err != nil || t.sweep.blocked {
 			t.keep(e)
@@ -205,7 +234,7 @@ func (t *Task) bring(e *entry, now row.Instant) {
 	g := e.group
 	due := e.subject.Due()
 	t.watched(e, trigger.Resume(g.audience, e.subject, now))
-	t.dropRemoved(e, now)
+	t.dropRemoved(e, g.audience, now)
 	g.segments.Touch(t.sweep.segments[g.table.Name])
 	g.segments.Visit(true)
 	t.settle(e, now, emit.Cause{Kind: "catalog"})
@@ -290,8 +319,7 @@ func (t *Task) awaitHeld(e *entry, fired row.Instant) {
 }
 
 // dropRemoved ends the memberships of segments that the catalog no longer has.
-func (t *Task) dropRemoved(e *entry, now row.Instant) {
-	a := e.group.audience
+func (t *Task) dropRemoved(e *entry, a *catalog.Audience, now row.Instant) {
 	gone := func(m state.Membership) bool {
 		_, ok := a.SegmentByID(m.Segment)
 		return !ok && (m != state.Membership{Segment: m.Segment, Spell: m.Spell, Until: row.Never} || m.Spell == 0)
