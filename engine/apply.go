@@ -307,7 +307,7 @@ func (t *Task) applyErase(c *Change, now row.Instant) error {
 	}
 	t.mark(e)
 	if t.sweep != nil { // also of a subject that waits, and so is not visited
-		t.dropRemoved(e, now)
+		t.dropRemoved(e, g.audience, now)
 	}
 	s, queued := e.subject, len(t.links.work)
 	cause := emit.Cause{Kind: "erasure"}

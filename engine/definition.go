@@ -36,6 +36,11 @@ func (t *Task) resetFill(held bool) error {
 		t.defs[d.Segment] = &definition{Definition: d, begun: d.Filling}
 	}
 	t.fill, t.filled, t.sweep = fill, false, nil
+	for _, g := range t.groups {
+		if g.segments != nil {
+			g.segments.Hold(nil)
+		}
+	}
 	same := t.fact.Catalog == t.catalog.Hash
 	switch {
 	case !held, !filled && same: // as the store was written, or by a version that did not know definitions

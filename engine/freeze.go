@@ -31,8 +31,9 @@ func (t *Task) resetFreezes() error {
 
 // firstSeen notes the instant now for the frozen segments that the partition has not seen before, or not as they are
 // defined now: they are evaluated at now, or when their instant comes. What is left of others is taken back. empty
-// tells that there are no subjects yet. The task's changes stand still until allSeen, so that all are evaluated on the
-// data of that instant, whatever is started again in between.
+// tells that there are no subjects yet. Each subject is visited before it changes, so that all are evaluated on the
+// data of that instant, whatever is started again in between. A freezing that was not finished when another catalog
+// came begins anew: part of the subjects have changed since.
 func (t *Task) firstSeen(now row.Instant, empty bool) {
 	for _, f := range t.freezes {
 		f.gone = true
@@ -41,7 +42,7 @@ func (t *Task) firstSeen(now row.Instant, empty bool) {
 		if s.Freeze == nil {
 			continue
 		}
-		if f := t.freezes[s.ID]; f != nil && f.Hash == s.Freeze.Hash {
+		if f := t.freezes[s.ID]; f != nil && f.Hash == s.Freeze.Hash && f.Done {
 			f.gone = false
 			continue
 		}

@@ -13,8 +13,8 @@ import (
 const inputFormat = 1
 
 // AppendChange appends the value of the input record that carries c: a msgpack array of the format, the kind, the
-// origin, the revision of the sender's catalog and what the kind has. The record's key is c.Key. Rows name their fields, so sender and receiver may hold
-// different catalogs.
+// origin, the revision of the sender's catalog and what the kind has. The record's key is c.Key. Rows name their
+// fields, so sender and receiver may hold different catalogs.
 func AppendChange(dst []byte, c *Change) []byte {
 	dst = wire.AppendArray(dst, 10)
 	dst = wire.AppendUint(wire.AppendUint(dst, inputFormat), uint64(c.Kind))

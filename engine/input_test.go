@@ -7,6 +7,7 @@ import (
 
 	"github.com/weirstream/weir/operators/catalog"
 	"github.com/weirstream/weir/state/row"
+	"github.com/weirstream/weir/state/wire"
 )
 
 // inputCatalog has one table and one event kind, built by hand: only their schemas matter here.
@@ -79,4 +80,21 @@ func FuzzDecodeChange(f *testing.F) {
 			t.Fatalf("not stable: %+v and %+v", first, second)
 		}
 	})
+}
+
+// TestFirstInputRecords shows that records without a revision, as they were written at first, are read.
+func TestFirstInputRecords(t *testing.T) {
+	c := inputCatalog()
+	b := wire.AppendUint(wire.AppendUint(wire.AppendArray(nil, 9), inputFormat), uint64(Erase))
+	b = wire.AppendBytes(wire.AppendString(b, "weir.commands"), make([]byte, 16))
+	b = wire.AppendInt(wire.AppendInt(b, 3), 17)
+	b = wire.AppendInt(wire.AppendUint(b, 0), 5)
+	b = wire.AppendString(wire.AppendArray(b, 1), "contact")
+	var got Change
+	err := DecodeChange(c, []byte("c-1"), b, &got)
+	want := Change{Kind: Erase, Key: "c-1", Audience: "contact",
+		Origin: Origin{Topic: "weir.commands", Partition: 3, Offset: 17, Time: 5}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
+	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -23,6 +24,7 @@ type sweep struct {
 	phases   []phase
 	plan     []definition     // what begins with it
 	segments map[string][]int // by audience: positions of those that are brought over
+	held     map[string][]int // by audience: positions of these, and of all that name them: not looked at before it begins
 	began    bool             // the brackets have been opened
 	linking  bool             // the segments that are brought over wait for the links that they follow
 	blocked  bool             // the subject whose turn it is waits for rows of other partitions, or all do for links
@@ -62,11 +64,25 @@ func (t *Task) startSweep(defs []definition, began bool) {
 	if t.sweep = sw; began {
 		return
 	}
-	sw.plan = defs
+	sw.plan, sw.held = defs, map[string][]int{}
 	sw.phases = []phase{t.catchUp, t.awaitLinks, t.beginSweep, t.visitAll}
-	for name, held := range sw.segments {
-		t.groups[name].segments.Hold(held)
+	for name, changed := range sw.segments {
+		sw.held[name] = withDependants(t.groups[name].audience, changed)
+		t.groups[name].segments.Hold(sw.held[name])
 	}
+}
+
+// withDependants returns the positions of segments and of all that name them, through whatever others.
+func withDependants(a *catalog.Audience, segments []int) []int {
+	all := slices.Clone(segments)
+	for i := 0; i < len(all); i++ {
+		for _, d := range a.Dependants(all[i]) {
+			if !slices.Contains(all, d) {
+				all = append(all, d)
+			}
+		}
+	}
+	return all
 }
 
 // Sweep brings the catalog over the next max subjects, at the instant now, which must not lie before due timers.
@@ -92,8 +108,16 @@ func (t *Task) catchUp(now row.Instant, max int) (done bool, err error) {
 // awaitLinks waits until the catalog's links have been brought over the rows of all partitions. Records go on meanwhile:
 // but for the segments that are brought over, which are held, the catalog is in force.
 func (t *Task) awaitLinks(row.Instant, int) (done bool, err error) {
-	t.sweep.linking, t.sweep.blocked = t.Linking(), t.Linking()
-	return !t.Linking(), nil
+	sw := t.sweep
+	if t.Linking() && !sw.linking { // those that only name what is held go on by its memberships as they are
+		sw.held = sw.segments
+		for name, held := range sw.held {
+			t.groups[name].segments.Hold(held)
+		}
+		t.timers.reload()
+	}
+	sw.linking, sw.blocked = t.Linking(), t.Linking()
+	return !sw.linking, nil
 }
 
 // beginSweep puts the catalog in force.
@@ -107,6 +131,11 @@ func (t *Task) beginSweep(now row.Instant, _ int) (done bool, err error) {
 		}
 	}
 	t.firstSeen(now, false)
+	for _, f := range t.freezes {
+		if !f.Done && f.At == now {
+			now = t.tick(f.At + 1) // what happens from here on is after the freezing
+		}
+	}
 	revision := max(t.catalog.Revision, t.fact.Revision)
 	if t.fact.Catalog != t.catalog.Hash { // without a topic of catalogs each is the first
 		revision = max(revision, t.fact.Revision+1)
@@ -139,8 +168,8 @@ func (t *Task) visitAll(now row.Instant, max int) (done bool, err error) {
 	t.born = now
 	f := &t.fill
 	t.sweep.blocked = false
-	for _, a := range t.catalog.Audiences {
-		name := a.Table.Name
+	for _, g := range t.audiences() {
+		name := g.table.Name
 		if name < f.Audience {
 			continue
 		}
@@ -153,7 +182,7 @@ func (t *Task) visitAll(now row.Instant, max int) (done bool, err error) {
 		}
 		for _, id := range ids {
 			t.filled, t.epoch.began = true, true
-			if err := t.visitNext(t.groups[name], id, now); err != nil || t.sweep.blocked {
+			if err := t.visitNext(g, id, now); err != nil || t.sweep.blocked {
 				return false, err
 			}
 		}
@@ -164,6 +193,31 @@ func (t *Task) visitAll(now row.Instant, max int) (done bool, err error) {
 		}
 	}
 	return true, nil
+}
+
+// audiences returns the groups of all audiences by name, also of those that the catalog has no more and whose members
+// are to leave.
+func (t *Task) audiences() []*group {
+	var all []*group
+	known := map[string]bool{}
+	for _, a := range t.catalog.Audiences {
+		all, known[a.Table.Name] = append(all, t.groups[a.Table.Name]), true
+	}
+	for _, d := range t.defs {
+		if !d.Filling || !d.Gone || d.Audience == "" || known[d.Audience] {
+			continue
+		}
+		known[d.Audience] = true
+		g := &group{table: &catalog.Table{Name: d.Audience, Schema: row.NewSchema(d.Audience, nil)}}
+		g.layout = &state.Layout{Row: g.table.Schema}
+		if held := t.groups[d.Audience]; held != nil { // still a table
+			g.table, g.layout = held.table, held.layout
+		}
+		g.audience = &catalog.Audience{Table: g.table}
+		all = append(all, g)
+	}
+	slices.SortFunc(all, func(a, b *group) int { return cmp.Compare(a.table.Name, b.table.Name) })
+	return all
 }
 
 // visitNext looks at the subject whose turn it is. A subject that was not in memory and has not changed is forgotten.
@@ -179,6 +233,9 @@ func (t *Task) visitNext(g *group, id string, now row.Instant) error {
 	if i := t.marked(e.subject); i >= 0 {
 		e.subject.Watches = slices.Delete(e.subject.Watches, i, i+1)
 		t.watched(e, true)
+	} else if t.catalog.Audience(g.table.Name) == nil {
+		t.watched(e, trigger.Resume(g.audience, e.subject, now))
+		t.dropRemoved(e, g.audience, now)
 	} else {
 		if t.sweep.blocked, err = t.waiting(e); err != nil || t.sweep.blocked {
 			t.keep(e)
@@ -197,7 +254,7 @@ func (t *Task) bring(e *entry, now row.Instant) {
 	g := e.group
 	due := e.subject.Due()
 	t.watched(e, trigger.Resume(g.audience, e.subject, now))
-	t.dropRemoved(e, now)
+	t.dropRemoved(e, g.audience, now)
 	g.segments.Touch(t.sweep.segments[g.table.Name])
 	g.segments.Visit(true)
 	t.settle(e, now, emit.Cause{Kind: "catalog"})
@@ -207,8 +264,8 @@ func (t *Task) bring(e *entry, now row.Instant) {
 	}
 }
 
-// visitFirst visits a subject to which something happens before its turn, and marks it. One that waits for rows of other
-// partitions is visited when they have come.
+// visitFirst visits a subject to which something happens before its turn, and marks it. One that waits for rows of
+// other partitions is visited when they have come.
 func (t *Task) visitFirst(e *entry, now row.Instant) error {
 	if t.sweep == nil || !t.sweep.began || t.visited(e) {
 		return nil
@@ -252,7 +309,10 @@ func (t *Task) dueOf(e *entry) row.Instant {
 	if t.sweep == nil || t.sweep.began && t.visited(e) {
 		return s.Due()
 	}
-	due, a, held := row.Never, e.group.audience, t.sweep.segments[e.group.table.Name]
+	due, a, held := row.Never, e.group.audience, t.sweep.held[e.group.table.Name]
+	if t.sweep.began {
+		held = t.sweep.segments[e.group.table.Name]
+	}
 	for i := range s.Memberships {
 		m := &s.Memberships[i]
 		if of, ok := a.SegmentByID(m.Segment); ok && !slices.Contains(held, of.Index) {
@@ -267,10 +327,10 @@ func (t *Task) dueOf(e *entry) row.Instant {
 	return due
 }
 
-// awaitHeld puts the next due instant of a subject into the heap of whom the store has only an earlier one, fired, of
+// awaitHeld puts the next due instant of a subject into the heap whose timer fired, if its own is an earlier one, of
 // what is held.
 func (t *Task) awaitHeld(e *entry, fired row.Instant) {
-	if t.sweep == nil {
+	if t.sweep == nil || e.subject.Due() > fired {
 		return
 	}
 	if due := t.dueOf(e); due > fired && due != row.Never {
@@ -279,8 +339,7 @@ func (t *Task) awaitHeld(e *entry, fired row.Instant) {
 }
 
 // dropRemoved ends the memberships of segments that the catalog no longer has.
-func (t *Task) dropRemoved(e *entry, now row.Instant) {
-	a := e.group.audience
+func (t *Task) dropRemoved(e *entry, a *catalog.Audience, now row.Instant) {
 	gone := func(m state.Membership) bool {
 		_, ok := a.SegmentByID(m.Segment)
 		return !ok && (m != state.Membership{Segment: m.Segment, Spell: m.Spell, Until: row.Never} || m.Spell == 0)

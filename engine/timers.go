@@ -26,6 +26,9 @@ const (
 
 func (t *timers) reset() { *t = timers{changed: t.changed[:0]} }
 
+// reload looks at all of the store's timers again.
+func (t *timers) reload() { t.page, t.next, t.loaded = nil, 0, false }
+
 // applied: the store now has the timers of all changed subjects, so the heap may be given up for a fresh page.
 func (t *timers) applied() {
 	if len(t.changed) > timerChangedMax {
@@ -128,7 +131,7 @@ func (t *Task) fire(timer state.Timer) error {
 	if err != nil {
 		return err
 	}
-	if t.dueOf(e) != timer.Due {
+	if due := t.dueOf(e); due != timer.Due && (t.sweep == nil || due > timer.Due) {
 		t.awaitHeld(e, timer.Due)
 		return nil // something else happened meanwhile
 	}
@@ -144,6 +147,7 @@ func (t *Task) fire(timer state.Timer) error {
 	t.config.Counts.TimersFired.Add(1)
 	t.settle(e, now, causeOfTime())
 	t.comeDue(e, now)
+	t.awaitHeld(e, timer.Due)
 	return t.links.rows.err
 }
 

@@ -146,7 +146,8 @@ func FuzzKey(f *testing.F) {
 		TaskFact(Task{}), SourceFact(Source{Name: "a"}, 1), CounterTombstone("segment", "vip"), FreezeTombstone(7),
 		RowTombstone("contact", "c\x00-1"), StatusFact("contact", "c-1", nil), EventTombstone("contact", "c-1", "opened", e),
 		RefTombstone(Ref{7, "a-\x00", "c-1"}), SubscriptionTombstone("account", "a-1", 7),
-		SubscriberTombstone("account", "a-1", 7, 3), WorkTombstone(7), DefinitionTombstone(7), FillFact(Fill{}), DeferredFact("contact", "c-1", nil),
+		SubscriberTombstone("account", "a-1", 7, 3), WorkTombstone(7),
+		DefinitionTombstone(7), FillFact(Fill{}), DeferredFact("contact", "c-1", nil),
 	} {
 		f.Add(fact.Key)
 	}

@@ -25,9 +25,10 @@ func (p *program) applyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "apply --brokers HOST:PORT[,…] --catalog DIR",
 		Short: "Publish a catalog to the running engine, and wait until it is in force for all",
-		Long: `Apply shows what weir plan shows, asks, and publishes the catalog in DIR as the next revision. The workers put it in
-force without a restart; new and changed segments are brought over all subjects while the stream goes on. Apply waits
-for that and shows how far it is; when it is broken off, the revision stays published and the workers go on.`,
+		Long: `Apply shows what weir plan shows, asks, and publishes the catalog in DIR as the next revision. The
+workers put it in force without a restart; new and changed segments are brought over all subjects while the
+stream goes on. Apply waits for that and shows how far it is; when it is broken off, the revision stays
+published and the workers go on.`,
 		Args: args(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.apply(cmd, o) },
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -123,7 +124,8 @@ func TestApply(t *testing.T) {
 	expectIn(t, plan, "revision 1 is in force", "~ segment nd", "changed, back-fill", `- where: contact.state == "ND"`,
 		`+ where: contact.state == "MN"`, "- segment big-nd", "removed, its members leave", "+ segment sd", "new, back-fill",
 		"3 changes; 2 segments to back-fill, 1 to empty")
-	expectIn(t, b.weir(2, "diff", "--catalog", edited), "~ segment nd", "  audience: contact", `+ where: contact.state == "MN"`)
+	expectIn(t, b.weir(2, "diff", "--catalog", edited), "~ segment nd", "  audience: contact",
+		`+ where: contact.state == "MN"`)
 	expectIn(t, b.weir(2, "apply", "--catalog", edited), "give --yes")
 
 	fed := make(chan struct{})
@@ -246,3 +248,67 @@ func await(t *testing.T, done func() bool) {
 	}
 }
 
+// TestApplyWithoutWorkers publishes while no worker runs: apply says so and waits, and goes on when one comes. Broken
+// off, it leaves the revision published.
+func TestApplyWithoutWorkers(t *testing.T) {
+	b := newWorkbench(t)
+	first, edited := b.folder("first", workerCatalog), b.folder("edited", editedCatalog())
+	b.feed(200)
+	_, stop := b.startFollower("one", first)
+	b.outputs("weir")
+	stop()
+	var out lockedBuffer
+	p := &program{stdin: strings.NewReader(""), stdout: &out, stderr: io.Discard,
+		environ: func() []string { return nil }, lookupEnv: func(string) (string, bool) { return "", false }}
+	done := make(chan int, 1)
+	go func() {
+		done <- p.run(t.Context(), []string{"apply", "--yes", "--brokers", b.broker.Addr(), "--catalog", edited})
+	}()
+	await(t, func() bool { return strings.Contains(out.String(), "no worker is running") })
+	_, stop = b.startFollower("one", "")
+	if code := <-done; code != 0 {
+		t.Errorf("status %d", code)
+	}
+	expectIn(t, out.String(), "published revision 2", "revision 2 is in force: 4 of 4 partitions")
+	stop()
+
+	ctx, cancel := context.WithCancel(t.Context())
+	out.Reset()
+	go func() {
+		done <- p.run(ctx, []string{"apply", "--yes", "--brokers", b.broker.Addr(), "--catalog", first})
+	}()
+	await(t, func() bool { return strings.Contains(out.String(), "published revision 3") })
+	cancel()
+	if code := <-done; code != 0 {
+		t.Errorf("status %d when broken off", code)
+	}
+	expectIn(t, out.String(), "revision 3 stays published")
+	expectIn(t, b.weir(0, "plan", "--catalog", first), "revision 3 is in force")
+}
+
+// lockedBuffer is a buffer that one goroutine writes while another reads it.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements io.Writer.
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+// String returns what has been written.
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// Reset empties the buffer.
+func (b *lockedBuffer) Reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text.Reset()
+}

@@ -45,8 +45,9 @@ func (p *program) planCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan --brokers HOST:PORT[,…] --catalog DIR",
 		Short: "Show what publishing a catalog would change",
-		Long: `Plan compares the catalog in DIR with the one in force, definition by definition, and says what weir apply would do:
-which segments are new, changed or removed, and are brought over all subjects for that. It changes nothing.
+		Long: `Plan compares the catalog in DIR with the one in force, definition by definition, and says what weir
+apply would do: which segments are new, changed or removed, and are brought over all subjects for that. It
+changes nothing.
 Exit status: 0 if there is nothing to change, 2 if there is, 1 after an error.`,
 		Args: args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -179,7 +180,8 @@ func (e *edit) print(w io.Writer) {
 			fmt.Fprintf(w, "      # %s\n", note)
 		}
 	}
-	fmt.Fprintf(w, "\n%s; %s to back-fill, %d to empty\n", count(len(e.changes), "change"), count(fills, "segment"), removed)
+	fmt.Fprintf(w, "\n%s; %s to back-fill, %d to empty\n", count(len(e.changes), "change"), count(fills, "segment"),
+		removed)
 }
 
 // diffLines compares two texts line by line: each line of the result begins with "- ", "+ " or two blanks.

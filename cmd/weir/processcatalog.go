@@ -68,6 +68,7 @@ func (p *process) take(b *catalog.Bundle) error {
 			"folder", p.settings.Catalog, "revision", b.Revision)
 	}
 	p.catalog.Store(c)
+	p.bundle = nil // it may be large
 	return nil
 }
 

@@ -12,9 +12,10 @@ func (p *program) runCommand() *cobra.Command {
 		Use:   "run --brokers HOST:PORT[,…] [--catalog DIR] --state DIR",
 		Short: "Run one worker",
 		Long: "Run runs one worker: it creates or checks the engine's topics, takes records in from the catalog's source\n" +
-			"topics, and keeps segments and triggers true. The first one publishes the catalog in DIR; from then on the\n" +
-			"published one counts, and 'weir apply' changes it while workers run. More workers are the same command with another --state,\n" +
-			"--instance and --listen. SIGTERM and SIGINT finish the open epoch and end with status 0.",
+			"topics, and keeps segments and triggers true. The first worker publishes the catalog in DIR; from then on\n" +
+			"the published one counts, and 'weir apply' changes it while workers run. More workers are the same command\n" +
+			"with another --state, --instance and --listen. SIGTERM and SIGINT finish the open epoch and end with\n" +
+			"status 0.",
 		Args: args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, _, err := p.loadSettings(cmd.Flags())

@@ -53,14 +53,19 @@ func TestCatalogTopic(t *testing.T) {
 		t.Errorf("published over a revision that was not expected: %v", err)
 	}
 	b, err := topic.Next(w.ctx)
+	if err == nil && b == nil {
+		b, err = topic.Next(w.ctx)
+	}
 	if err != nil || b == nil || b.Revision != 1 || b.Meaning != first.Meaning {
 		t.Fatalf("got %+v, %v", b, err)
 	}
 	if n, err := PublishCatalog(w.ctx, w.cfg, 1, second); n != 2 || err != nil {
 		t.Fatalf("got revision %d, %v", n, err)
 	}
-	if b, err = topic.Next(w.ctx); err != nil || b.Revision != 2 {
-		t.Fatalf("got %+v, %v", b, err)
+	for b.Revision == 1 { // the end of a transaction alone makes Next look again
+		if b, err = topic.Next(w.ctx); err != nil {
+			t.Fatal(err)
+		}
 	}
 	c, err := b.Catalog()
 	if err != nil || c.Revision != 2 || len(c.Segments) != 3 || c.Segment("mn") != nil {

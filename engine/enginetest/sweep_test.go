@@ -92,3 +92,49 @@ func TestSweep(t *testing.T) {
 	}
 	expectOps(t, commit(t, store, task), "leave weeks time")
 }
+
+// TestSweepOfAnAudienceThatIsGone removes an audience with all that is about it, and then makes it a table without
+// subjects: in both cases its members leave, and nothing is awaited of them any more.
+func TestSweepOfAnAudienceThatIsGone(t *testing.T) {
+	const lead = `---
+kind: Table
+name: lead
+audience: true
+key: id
+source: {topic: crm.lead, format: json}
+fields: {id: string, since: timestamp}
+`
+	const recent = "---\nkind: Segment\nname: recent\naudience: lead\nwhere: lead.since > ago(\"10d\")\n"
+	for name, after := range map[string]string{
+		"removed":     sweepCatalog,
+		"no audience": sweepCatalog + strings.Replace(lead, "audience: true\n", "", 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := row.At(mustTime(t, "2026-01-01T00:00:00Z"))
+			store, err := state.OpenMem()
+			check(t, err)
+			defer store.Close()
+			cfg := engine.TaskConfig{App: "weir", CacheBytes: 1 << 20, Counts: &engine.Counts{}}
+			c := parse(t, sweepCatalog+lead+recent)
+			task, err := engine.OpenTask(0, c, store, cfg)
+			check(t, err)
+			for i, id := range []string{"l-1", "l-2", "l-3"} {
+				check(t, task.Apply(&engine.Change{
+					Kind: engine.Upsert, Table: "lead", Key: id, Schema: c.Table("lead").Schema,
+					Origin: engine.Origin{Offset: int64(i)}, Row: row.Row{row.OfString(id), row.OfTime(start.Time())},
+				}, start))
+			}
+			expectOps(t, commit(t, store, task), "enter recent row", "enter recent row", "enter recent row")
+			check(t, task.Swap(parse(t, after)))
+			for _, sweeping := task.Sweeping(); sweeping; _, sweeping = task.Sweeping() {
+				check(t, task.Sweep(start+day, 2))
+			}
+			expectOps(t, commitAll(t, store, task), "begin recent catalog", "leave recent catalog", "leave recent catalog",
+				"leave recent catalog", "end recent catalog 0 3")
+			if due, err := store.NextDue(0); err != nil || due != row.Never {
+				t.Errorf("something is due at %v, %v", due, err)
+			}
+			check(t, task.Close())
+		})
+	}
+}

@@ -30,7 +30,8 @@ func (e *Emitter) Bracket(b *Bracket, seq uint64) Record {
 	w.number("entered", int64(b.Entered))
 	w.number("left", int64(b.Left))
 	e.finish(Cause{Kind: "catalog"}, seq)
-	ce := identity("backfill", b.Segment, b.Audience, op, strconv.Itoa(int(b.Partition)), strconv.FormatInt(e.Revision, 10))
+	ce := identity("backfill", b.Segment, b.Audience, op, strconv.Itoa(int(b.Partition)),
+		strconv.FormatInt(e.Revision, 10))
 	return e.record("memberships", b.Segment, "weir.segment.backfill.v1", ce, b.Audience, b.At)
 }
 

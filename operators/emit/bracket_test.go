@@ -33,7 +33,8 @@ func TestBrackets(t *testing.T) {
 	want := `{"segment":"nd","audience":"contact","op":"end","at":"1970-01-01T00:00:00Z","entered":1,"left":0,` +
 		`"revision":2,"cause":{"kind":"catalog"},"seq":3}`
 	e := Emitter{Revision: 2}
-	if got := e.Bracket(&Bracket{Segment: "nd", Audience: "contact", End: true, Entered: 1}, 3); string(got.Value) != want {
+	got := e.Bracket(&Bracket{Segment: "nd", Audience: "contact", End: true, Entered: 1}, 3)
+	if string(got.Value) != want {
 		t.Errorf("got  %s\nwant %s", got.Value, want)
 	}
 }
