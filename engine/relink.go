@@ -12,8 +12,9 @@ type move struct {
 	entry         *entry
 	before, after row.Row
 	cause         emit.Cause
-	rev           uint64 // of a copy: the home's count of this image
-	was           []bool // by place of the table: the row was needed there
+	home          row.Row // of a copy: the row as it is at its home, though it may not be held here any more
+	rev           uint64  // of a copy: the home's count of that image
+	was           []bool  // by place of the table: the row was needed there
 }
 
 // linked tells whether links lead to or from rows of the table.
@@ -142,11 +143,11 @@ func (t *Task) tell(m *move) error {
 		return nil
 	}
 	g, s := m.entry.group, m.entry.subject
-	rev := m.rev
+	now, rev := m.home, m.rev
 	if t.owns(s.ID) {
-		rev = t.nextLink()
+		now, rev = m.after, t.nextLink()
 	}
-	image := message{kind: imageMessage, table: g.table.Name, key: s.ID, schema: g.table.Schema, row: m.after,
+	image := message{kind: imageMessage, table: g.table.Name, key: s.ID, schema: g.table.Schema, row: now,
 		rev: rev, cause: m.cause, born: t.born}
 	if t.owns(s.ID) {
 		t.sendParents(g, m, image)

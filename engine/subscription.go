@@ -130,7 +130,7 @@ func (t *Task) forget(table *catalog.Table, key string) error {
 // copyRow makes r the copy of a row whose home is elsewhere; known false: nothing is known of it any more.
 func (t *Task) copyRow(e *entry, r row.Row, v row.Version, known bool, m *message) error {
 	s := e.subject
-	return t.relink(&move{entry: e, before: s.Row, after: r, cause: m.cause, rev: m.rev}, func() {
+	return t.relink(&move{entry: e, before: s.Row, after: r, cause: m.cause, home: m.row, rev: m.rev}, func() {
 		s.Row, s.Version, s.Known, e.rowChanged = r, v, known, true
 		t.mark(e)
 	})
