@@ -287,18 +287,19 @@ func (t *Task) takeCopy(m *message) error {
 	if s.Known && m.rev < s.Version.Lo {
 		return nil
 	}
-	version := row.Version{Known: true, Lo: m.rev}
-	known, err := t.keeps(g, m.key, m.row)
+	kept, err := t.keeps(g, m.key, m.row)
 	if err != nil {
 		return err
 	}
-	r := m.row
-	if !known {
-		r, version = nil, row.Version{}
+	// A row that was held, and is to be no longer, is remembered by its version: images of it come by several ways, over
+	// the homes of all rows that it leads to, and an older one may be on its way yet.
+	r, version, known := m.row, row.Version{Known: true, Lo: m.rev}, kept || s.Known
+	if !kept {
+		r = nil
 	}
 	if s.Row.Same(r) {
-		if s.Known || known {
-			s.Version, s.Known, e.rowChanged = version, known, true
+		if known {
+			s.Version, s.Known, e.rowChanged = version, true, true
 			t.mark(e)
 		}
 		return nil
