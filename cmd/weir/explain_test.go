@@ -31,12 +31,18 @@ func TestExplainPrints(t *testing.T) {
 		{"explain", "became-opportunity", "--catalog", "demo"},
 		{"explain", "became-vip", "--catalog", "demo"},
 		{"explain", "form-but-no-purchase", "--catalog", "demo"},
+		{"explain", "people-of-large-accounts", "--catalog", "demo"},
+		{"explain", "valuable-accounts", "--catalog", "demo"},
+		{"explain", "opportunity-in-valuable-account", "--catalog", "demo"},
 		why("looks-at-prices", "c-1", "2026-03-01T10:00:03Z"),
 		why("looks-at-prices", "c-1", "2026-03-01T10:00:05Z"),
 		why("looks-at-prices", "c-1", "2026-03-01T10:00:20Z"),
 		why("vip-at-risk", "c-1", "2026-03-01T10:00:05Z"),
 		why("sixty-plus", "c-1", "2026-07-14"),
 		why("sixty-plus", "c-1", "2026-07-15"),
+		why("software-customers", "c-1", "2026-03-01T10:00:06Z"),
+		why("software-customers", "c-1", "2026-03-01T10:00:07Z"),
+		why("valuable-accounts", "a-1", "2026-03-01T10:00:08Z"),
 	} {
 		r := weir(t, nil, args...)
 		if r.code != exitOK || r.stderr != "" {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,11 @@ func printPlan(w io.Writer, p *explain.Plan) {
 	}
 	printLines(w, "looked at again when one of these changes", touches(p))
 	printLines(w, "and, with no record, when", p.Clock)
+	var links []string
+	for i := range p.Links {
+		links = append(links, p.Links[i].String())
+	}
+	printLines(w, "rows of other tables", links)
 	var history []string
 	for _, h := range p.History {
 		needs, kept := "all that is kept", "for ever"
@@ -52,6 +58,9 @@ func touches(p *explain.Plan) []string {
 	}
 	out := []string{"whether the row of " + p.Audience + " is there"}
 	out = append(out, p.Reads.Fields...)
+	for i := range p.Links {
+		out = append(out, linkTouch(&p.Links[i]))
+	}
 	for _, e := range p.Reads.Events {
 		out = append(out, "events "+e)
 	}
@@ -59,6 +68,18 @@ func touches(p *explain.Plan) []string {
 		out = append(out, "segment "+s)
 	}
 	return out
+}
+
+// linkTouch says what of linked rows makes a segment be looked at again.
+func linkTouch(l *explain.Link) string {
+	what := "whether there is a row"
+	if l.Many {
+		what = "which rows there are"
+	}
+	if len(l.Fields) > 0 {
+		what += ", " + strings.Join(l.Fields, ", ")
+	}
+	return fmt.Sprintf("rows at %s: %s", l.Path, what)
 }
 
 func printLines(w io.Writer, title string, lines []string) {
@@ -85,7 +106,7 @@ func printPart(w io.Writer, p *explain.Part, indent string) {
 	}
 	var reads []string
 	if r := p.Reads; r != nil {
-		reads = append(append(reads, r.Fields...), r.Change...)
+		reads = append(append(append(reads, r.Fields...), r.Linked...), r.Change...)
 		reads = append(reads, r.Events...)
 		for _, s := range r.Segments {
 			reads = append(reads, "segment "+s)
@@ -115,16 +136,29 @@ func printCost(w io.Writer, p *explain.Plan) {
 	}
 	fmt.Fprint(w, "\ncost of looking at it, at most (measured here, on made-up data)\n")
 	for _, m := range p.Cost.Measured {
-		took := time.Duration(m.Nanoseconds)
-		switch {
-		case len(p.Reads.Events) == 0:
-			fmt.Fprintf(w, "  %v\n", took)
-		case m.Events == 0:
-			fmt.Fprintf(w, "  %v for a subject without events\n", took)
-		default:
-			fmt.Fprintf(w, "  %v with %d events of each kind\n", took, m.Events)
-		}
+		fmt.Fprintf(w, "  %v%s\n", time.Duration(m.Nanoseconds), withWhat(p, m))
 	}
+}
+
+// withWhat says what a made-up subject had.
+func withWhat(p *explain.Plan, m explain.Measurement) string {
+	events := len(p.Reads.Events) > 0
+	rows := slices.ContainsFunc(p.Links, func(l explain.Link) bool { return l.Many })
+	switch {
+	case !events && !rows:
+		return ""
+	case m.Events+m.Rows == 0 && !rows:
+		return " for a subject without events"
+	case m.Events+m.Rows == 0 && !events:
+		return " for a subject without rows that lead to it"
+	case m.Events+m.Rows == 0:
+		return " for a subject without events and without rows that lead to it"
+	case !rows:
+		return fmt.Sprintf(" with %d events of each kind", m.Events)
+	case !events:
+		return fmt.Sprintf(" with %d rows at each link to many", m.Rows)
+	}
+	return fmt.Sprintf(" with %d events of each kind and %d rows at each link to many", m.Events, m.Rows)
 }
 
 // printWhy prints for people why a subject is in a segment or not.

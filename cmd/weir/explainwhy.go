@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/weirstream/weir/operators/catalog"
 	"github.com/weirstream/weir/operators/emit"
 	"github.com/weirstream/weir/operators/explain"
+	"github.com/weirstream/weir/operators/expr"
 	"github.com/weirstream/weir/state"
 	"github.com/weirstream/weir/state/row"
 )
@@ -48,8 +50,9 @@ func (p *program) explainWhy(o explainOptions, c *catalog.Catalog) error {
 		if err != nil {
 			return err
 		}
-		why = explain.WhyOf(s, subject, at)
-		return nil
+		rows := &storedRows{catalog: c, store: store, overlay: store.NewOverlay(0)}
+		why = explain.WhyOf(s, subject, rows, at)
+		return errors.Join(rows.err, rows.overlay.Close())
 	})
 	if err != nil {
 		return err
@@ -104,4 +107,54 @@ func (p *program) subjectAt(s *catalog.Segment, id string, c *catalog.Catalog, s
 		err = fmt.Errorf("the input up to %v tells nothing of this %s: look at --id and --at", at, table)
 	}
 	return subject, at, err
+}
+
+// storedRows finds the rows that a subject leads to in the store of a replay that has ended. It keeps the first error.
+type storedRows struct {
+	catalog *catalog.Catalog
+	store   *state.Store
+	overlay *state.Overlay
+	err     error
+}
+
+// One implements expr.Rows.
+func (r *storedRows) One(l *expr.Link, from row.Row) row.Row {
+	link, _ := r.catalog.Way(l)
+	if key := from[link.KeyField].Key(); key != "" {
+		return r.load(link.Target, key)
+	}
+	return nil
+}
+
+// Many implements expr.Rows.
+func (r *storedRows) Many(l *expr.Link, from row.Row) []row.Row {
+	link, _ := r.catalog.Way(l)
+	keys, err := r.overlay.Refs(link.Index, from[link.Target.KeyField].Key(), "", 0)
+	if err != nil {
+		r.fail(err)
+	}
+	var rows []row.Row
+	for _, key := range keys {
+		if found := r.load(link.From, key); found != nil {
+			rows = append(rows, found)
+		}
+	}
+	return rows
+}
+
+func (r *storedRows) load(table *catalog.Table, key string) row.Row {
+	found, err := r.store.Load(0, r.catalog.Layout(table.Name), table.Name, key)
+	if err != nil {
+		r.fail(err)
+	}
+	if found == nil {
+		return nil
+	}
+	return found.Row
+}
+
+func (r *storedRows) fail(err error) {
+	if r.err == nil {
+		r.err = fmt.Errorf("cannot follow a link: %w", err)
+	}
 }

@@ -115,11 +115,11 @@ func TestDemoCatalogIsAShowcase(t *testing.T) {
 	if r.code != 0 {
 		t.Fatalf("status %d\n%s", r.code, r.stderr)
 	}
-	if want := "ok: 2 tables, 7 events, 16 segments, 12 triggers\n"; r.stdout != want {
+	if want := "ok: 2 tables, 7 events, 19 segments, 13 triggers\n"; r.stdout != want {
 		t.Errorf("%q, expected %q", r.stdout, want)
 	}
 	c, err := demoDefinitions()
-	if err != nil || len(c.Segments) != 16 || len(c.Triggers) != 12 {
+	if err != nil || len(c.Segments) != 19 || len(c.Triggers) != 13 {
 		t.Errorf("what is embedded differs from the folder (%v)", err)
 	}
 }

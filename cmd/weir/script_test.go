@@ -18,7 +18,7 @@ import (
 
 const scriptFolder = "testdata/scripts"
 
-// TestScripts runs every script of testdata/scripts in five ways: what the language means, by example.
+// TestScripts runs every script of testdata/scripts in all ways: what the language means, by example.
 func TestScripts(t *testing.T) {
 	var files []string
 	err := filepath.WalkDir(scriptFolder, func(path string, d fs.DirEntry, err error) error {

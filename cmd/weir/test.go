@@ -55,7 +55,7 @@ func (p *program) testCommand() *cobra.Command {
 	f.StringVar(&o.run, "run", "", "only the scripts whose path below DIR, without .weir, matches this regular expression")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "print the scripts that pass too, and what each shows")
 	f.BoolVar(&o.thorough, "thorough", false,
-		"run each script in five ways (epochs of all sizes, restarts, restores), which must not make a difference")
+		"run each script in all ways (epochs of any size, restarts, restores, partitions), which must not make a difference")
 	f.StringVar(&o.format, "format", "text", "`text|json`")
 	return cmd
 }

@@ -58,10 +58,10 @@ func scripts(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// The demo's scripts show its segments and triggers; they pass, in all five ways.
+// The demo's scripts show its segments and triggers; they pass, in all ways.
 func TestDemoScripts(t *testing.T) {
 	r := weir(t, nil, "test", "demo", "--thorough")
-	if r.code != exitOK || r.stdout != "23 passed, 0 failed\n" || r.stderr != "" {
+	if r.code != exitOK || r.stdout != "27 passed, 0 failed\n" || r.stderr != "" {
 		t.Errorf("status %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 }

@@ -16,6 +16,7 @@ type output struct {
 	raw     engine.Output
 	fields  map[string]any // of the value; none of a dead letter
 	headers map[string]string
+	line    int // of the script, whose step made it
 }
 
 func outputOf(o *engine.Output) (*output, error) {
@@ -50,13 +51,14 @@ func (o *output) bytes() string {
 	return b.String()
 }
 
-// effect returns what a membership or a firing says to who acts on it, behind the output's key and a tab.
+// effect returns what a membership or a firing says to who acts on it, and the line of the script that made it, behind
+// the output's key and a tab.
 func (o *output) effect() string {
 	fields := maps.Clone(o.fields)
 	delete(fields, "seq")
 	delete(fields, "cause")
 	text, _ := json.Marshal(fields)
-	return string(o.raw.Key) + "\t" + string(text)
+	return fmt.Sprintf("%s\t%s in line %d", o.raw.Key, text, o.line)
 }
 
 // String returns the output as a line of a script would describe it.

@@ -100,6 +100,7 @@ type run struct {
 	outputs []*output
 	seen    int // outputs that an expect has looked at
 	now     row.Instant
+	line    int // of the step at hand
 }
 
 func (r *run) bytes() []string {
@@ -111,7 +112,7 @@ func (r *run) bytes() []string {
 }
 
 // effects returns what came out as far as it does not depend on the number of partitions: memberships and firings,
-// without their numbers and without why, each subject's in order.
+// without their numbers and without why, with the line that made them; each subject's in order.
 func (r *run) effects() []string {
 	var lines []string
 	for _, o := range r.outputs {
@@ -133,7 +134,7 @@ func (r *run) all() error {
 	}
 	for i := range r.script.steps {
 		s := &r.script.steps[i]
-		r.now = s.at
+		r.now, r.line = s.at, s.line
 		if err := r.step(s); err != nil {
 			return err
 		}
@@ -277,6 +278,7 @@ func (r *run) write(o *engine.Output) error {
 	}
 	out, err := outputOf(o)
 	if err == nil {
+		out.line = r.line
 		r.outputs = append(r.outputs, out)
 	}
 	return err

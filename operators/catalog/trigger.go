@@ -18,6 +18,7 @@ type triggerDraft struct {
 	fieldsAt   place
 	after, of  partDraft // of an absence
 	via        *node
+	badVia     bool // via is there, and is no text
 	when       *node
 }
 
@@ -43,7 +44,9 @@ func (b *builder) addTrigger(n *node, d draft, name *node) {
 		"on: {date: contact.renewal_date} or on: {absence: …}"); on != nil {
 		b.on(t, on, o.what)
 	}
-	if _, via := o.text("via", "", false); via != nil {
+	_, via := o.text("via", "", false)
+	t.badVia = via == nil && n.get("via") != nil
+	if via != nil {
 		t.via = via
 		if t.subject != "" && t.subject != "table" {
 			b.fault(via.at, fmt.Sprintf("key \"via\" of %s is for triggers on rows of other tables", o.what), "leave it out")
@@ -198,6 +201,8 @@ func (b *builder) resolveRowTrigger(t *triggerDraft, a *audienceDraft, what stri
 // resolveVia follows the path from the row to the subject.
 func (b *builder) resolveVia(t *triggerDraft, table, audience *tableDraft, what string) bool {
 	switch {
+	case t.badVia:
+		return false
 	case t.via == nil && table == audience:
 		return true
 	case t.via == nil:
@@ -205,8 +210,11 @@ func (b *builder) resolveVia(t *triggerDraft, table, audience *tableDraft, what 
 			what, table.name, audience.name), "say by which link a row leads to its subject: "+b.viaHint(table, audience))
 		return false
 	}
-	at := table
-	for _, name := range b.path(t.via) {
+	path, at := b.path(t.via), table
+	if path == nil {
+		return false
+	}
+	for _, name := range path {
 		i := slices.IndexFunc(at.links, func(l linkDraft) bool { return l.Name == name })
 		if i < 0 || at.links[i].target == nil {
 			if !b.doubtful[name] {

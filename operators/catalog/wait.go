@@ -57,8 +57,8 @@ func (b *builder) resolveDate(t *triggerDraft, a *audienceDraft, what string) bo
 	case path == nil || b.doubtful[path[0]] || b.doubtful[path[len(path)-1]]:
 		return false
 	case len(path) > 2 && path[0] == table.name:
-		b.fault(t.on.at, fmt.Sprintf("%s: links to other tables are not evaluated by this version: %s",
-			what, quoted(t.on.text)), "use a date of "+table.name)
+		b.fault(t.on.at, fmt.Sprintf("%s: %s lies behind a link, but a trigger waits for a date of the audience's own row",
+			what, quoted(t.on.text)), "use a date of "+table.name+", or a trigger on a segment that compares that date with now")
 		return false
 	case len(path) != 2 || path[0] != table.name:
 		b.fault(t.on.at, fmt.Sprintf("%s: %s is no field of the audience's row", what, quoted(t.on.text)),

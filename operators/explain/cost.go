@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"slices"
 	"time"
 
 	"github.com/weirstream/weir/operators/expr"
@@ -12,13 +13,16 @@ type Cost struct {
 	Nodes int `json:"nodes"` // of the condition: a measure of its length
 	// Measured is the time of an evaluation on this machine, on made-up subjects: every field has a value, every event
 	// lies within the longest window, and no text is one that a condition looks for, so that lists are gone through. It
-	// is the sum over the parts, and so no less than that of the whole, which stops at a part that decides for good.
+	// is the sum over the parts, and so no less than that of the whole, which stops at a part that decides for good. Linked
+	// rows are at hand.
 	Measured []Measurement `json:"measured,omitempty"`
 }
 
-// Measurement is the time of one evaluation of a subject with so many events of each kind that is read.
+// Measurement is the time of one evaluation of a subject with so many events of each kind that is read, and rows of
+// each list that a link leads to.
 type Measurement struct {
 	Events      int   `json:"events"`
+	Rows        int   `json:"rows,omitempty"`
 	Nanoseconds int64 `json:"nanoseconds"`
 }
 
@@ -30,18 +34,72 @@ func (p *Plan) Measure(watch Stopwatch) {
 	if p.where == nil {
 		return
 	}
-	sizes := []int{0}
-	if len(p.Reads.Events) > 0 {
-		sizes = []int{0, 10, 100}
-	}
 	p.Cost.Measured = nil
-	for _, n := range sizes {
+	for _, n := range p.sizes() {
 		in, sum := p.subject(n), time.Duration(0)
 		for _, leaf := range leaves(p.Condition.part, nil) {
 			sum += measure(leaf, in, watch)
 		}
-		p.Cost.Measured = append(p.Cost.Measured, Measurement{Events: n, Nanoseconds: int64(sum)})
+		m := Measurement{Nanoseconds: int64(sum)}
+		if len(p.Reads.Events) > 0 {
+			m.Events = n
+		}
+		if p.lists() > 0 {
+			m.Rows = n
+		}
+		p.Cost.Measured = append(p.Cost.Measured, m)
 	}
+}
+
+// sizes are how long the lists are with which a condition is measured. Lists of lists are shorter: what they take
+// together is what counts.
+func (p *Plan) sizes() []int {
+	switch lists := p.lists(); {
+	case lists > 1:
+		return []int{0, 3, 10}
+	case lists > 0 || len(p.Reads.Events) > 0:
+		return []int{0, 10, 100}
+	}
+	return []int{0}
+}
+
+// lists returns how many lists stand within one another in the rows that the condition goes through.
+func (p *Plan) lists() int {
+	most := 0
+	for _, path := range p.Condition.part.Reads().Paths {
+		n := 0
+		for _, l := range path.Links {
+			if l.Many {
+				n++
+			}
+		}
+		most = max(most, n)
+	}
+	return most
+}
+
+// madeUpRows are linked rows: of every table one, as often as a list needs it.
+type madeUpRows struct {
+	length int // of lists
+	now    row.Instant
+	rows   map[*expr.Table]row.Row
+	lists  map[*expr.Table][]row.Row
+}
+
+// One implements expr.Rows.
+func (m *madeUpRows) One(l *expr.Link, _ row.Row) row.Row {
+	if m.rows[l.To] == nil {
+		m.rows[l.To] = madeUp(l.To.Schema, m.now)
+	}
+	return m.rows[l.To]
+}
+
+// Many implements expr.Rows.
+func (m *madeUpRows) Many(l *expr.Link, from row.Row) []row.Row {
+	if m.lists[l.To] == nil {
+		m.lists[l.To] = slices.Repeat([]row.Row{m.One(l, from)}, m.length)
+	}
+	return m.lists[l.To]
 }
 
 // leaves appends the leaves of a part to out.
@@ -79,6 +137,7 @@ func measure(part *expr.Part, in *expr.Input, watch Stopwatch) time.Duration {
 func (p *Plan) subject(n int) *expr.Input {
 	now := row.At(time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC))
 	in := &expr.Input{Now: now, Subject: madeUp(p.scope.audience.Table.Schema, now),
+		Linked:  &madeUpRows{length: n, now: now, rows: map[*expr.Table]row.Row{}, lists: map[*expr.Table][]row.Row{}},
 		Segment: func(int) (bool, row.Instant) { return false, row.Never }}
 	switch t := p.trigger; {
 	case t == nil:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirstream/weir/operators/catalog"
 	"github.com/weirstream/weir/operators/explain"
+	"github.com/weirstream/weir/operators/expr"
 	"github.com/weirstream/weir/operators/segment"
 	"github.com/weirstream/weir/state"
 	"github.com/weirstream/weir/state/row"
@@ -66,7 +67,7 @@ func golden(t *testing.T, file string, got []byte) {
 func TestPlans(t *testing.T) {
 	var b bytes.Buffer
 	for _, name := range []string{"nd", "segment/engaged", "every-method", "moved", "trigger/large", "left", "board",
-		"frozen", "daily", "birthday", "absent"} {
+		"frozen", "daily", "birthday", "absent", "linked", "paid"} {
 		asJSON(t, &b, plan(t, name))
 	}
 	golden(t, "testdata/plans.json", b.Bytes())
@@ -95,7 +96,7 @@ func TestMeasure(t *testing.T) {
 		m[2].Nanoseconds < 10*m[0].Nanoseconds {
 		t.Errorf("%+v", m)
 	}
-	for name, want := range map[string]int{"nd": 1, "moved": 1, "large": 1, "left": 0} {
+	for name, want := range map[string]int{"nd": 1, "moved": 1, "large": 1, "left": 0, "linked": 3, "paid": 1} {
 		p := plan(t, name)
 		p.Measure(watch)
 		if got := len(p.Cost.Measured); got != want {
@@ -126,16 +127,56 @@ func TestWhy(t *testing.T) {
 	settle.TouchAll()
 	settle.Settle(s, at, nil)
 	var b bytes.Buffer
-	asJSON(t, &b, explain.WhyOf(c.Segment("engaged"), s, at))
-	asJSON(t, &b, explain.WhyOf(c.Segment("every-method"), s, at))
+	asJSON(t, &b, explain.WhyOf(c.Segment("engaged"), s, nil, at))
+	asJSON(t, &b, explain.WhyOf(c.Segment("every-method"), s, nil, at))
 	for _, name := range []string{"board", "frozen", "daily"} {
-		asJSON(t, &b, explain.WhyOf(c.Segment(name), s, at))
+		asJSON(t, &b, explain.WhyOf(c.Segment(name), s, nil, at))
 	}
 	s.Row = nil
 	settle.TouchAll()
 	settle.Settle(s, at, nil)
-	asJSON(t, &b, explain.WhyOf(c.Segment("nd"), s, at))
+	asJSON(t, &b, explain.WhyOf(c.Segment("nd"), s, nil, at))
 	golden(t, "testdata/why.json", b.Bytes())
+}
+
+// someRows are linked rows: of one account, its two deals, or none at all.
+type someRows struct {
+	account row.Row
+	deals   []row.Row
+}
+
+func (r *someRows) One(l *expr.Link, _ row.Row) row.Row {
+	if l.Name == "parent" {
+		return nil
+	}
+	return r.account
+}
+
+func (r *someRows) Many(*expr.Link, row.Row) []row.Row { return r.deals }
+
+// TestWhyOfLinks holds against testdata/linked.json what the parts of a condition found at the end of links.
+func TestWhyOfLinks(t *testing.T) {
+	c := load(t)
+	at := row.At(time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC))
+	s := &state.Subject{Table: "contact", ID: "c-1", Known: true, Events: [][]row.Event{nil, nil}}
+	s.Row = made(c, "contact", map[string]row.Value{"id": row.OfString("c-1"), "account_id": row.OfString("a-1")})
+	account := made(c, "account", map[string]row.Value{"id": row.OfString("a-1"), "industry": row.OfString("retail")})
+	won := made(c, "deal", map[string]row.Value{"status": row.OfString("won"), "revenue": row.OfDouble(500)})
+	lost := made(c, "deal", map[string]row.Value{"status": row.OfString("lost")})
+	var b bytes.Buffer
+	asJSON(t, &b, explain.WhyOf(c.Segment("linked"), s, &someRows{account, []row.Row{won, lost}}, at))
+	asJSON(t, &b, explain.WhyOf(c.Segment("linked"), s, &someRows{}, at))
+	golden(t, "testdata/linked.json", b.Bytes())
+}
+
+func made(c *catalog.Catalog, table string, values map[string]row.Value) row.Row {
+	s := c.Table(table).Schema
+	r := make(row.Row, len(s.Fields))
+	for name, v := range values {
+		i, _ := s.Field(name)
+		r[i] = v
+	}
+	return r
 }
 
 func indexOf(c *catalog.Catalog, event string) int {

@@ -21,6 +21,7 @@ type Plan struct {
 	Once       bool      `json:"once,omitempty"`      // a frozen segment: its condition is looked at once
 	Condition  *Part     `json:"condition,omitempty"` // nil: a trigger without when, a static segment
 	Reads      Reads     `json:"reads"`
+	Links      []Link    `json:"links,omitempty"` // chains of links that the condition follows
 	Clock      []string  `json:"clock,omitempty"` // of a segment: the instants at which it may change without a record
 	History    []History `json:"history,omitempty"`
 	Cost       Cost      `json:"cost"`
@@ -50,6 +51,7 @@ type Part struct {
 // Reads is what a condition is looked at again for: a change of nothing else touches it.
 type Reads struct {
 	Fields   []string `json:"fields,omitempty"`   // of the audience's row
+	Linked   []string `json:"linked,omitempty"`   // rows at the end of links, and fields of them
 	Events   []string `json:"events,omitempty"`   // kinds
 	Segments []string `json:"segments,omitempty"` // others that it names
 	Change   []string `json:"change,omitempty"`   // of a trigger: before, after and event, and fields of them
@@ -70,6 +72,7 @@ type Method string
 const (
 	Constant Method = "constant"
 	Direct   Method = "direct"
+	Linked   Method = "linked"
 	Window   Method = "window"
 	Scan     Method = "scan"
 	Nested   Method = "nested"
@@ -83,9 +86,10 @@ var Methods = []struct {
 }{
 	{Constant, "always the same"},
 	{Direct, "fields, memberships and the clock, read in place"},
+	{Linked, "rows that links lead to, looked up as they are needed"},
 	{Window, "the events of a window, found by search in their order of time"},
 	{Scan, "all events of a kind that are kept"},
-	{Nested, "events again for each event: grows with the product of their numbers"},
+	{Nested, "events or rows again for each of a list: grows with the product of their numbers"},
 	{General, "by cel-go's own implementation of a function: exact, but slower"},
 }
 
@@ -147,6 +151,7 @@ func (p *Plan) describe() {
 	root := p.where.Explain()
 	p.Condition = p.scope.part(root)
 	p.Reads = p.scope.reads(root)
+	p.Links = p.scope.links(root)
 	p.Clock = p.scope.clock(root)
 	p.Cost.Nodes = root.Nodes
 	for _, h := range root.History {
@@ -189,6 +194,8 @@ func method(e *expr.Part) Method {
 		return Scan
 	case len(e.History) > 0:
 		return Window
+	case len(r.Paths) > 0:
+		return Linked
 	case len(r.Fields)+len(r.Segments)+len(e.Change) == 0 && !r.Clock:
 		return Constant
 	}
@@ -200,6 +207,9 @@ func (s scope) reads(e *expr.Part) Reads {
 	r := Reads{Change: e.Change, Clock: of.Clock}
 	for _, f := range of.Fields {
 		r.Fields = append(r.Fields, s.audience.Table.Name+"."+s.audience.Table.Schema.Fields[f].Name)
+	}
+	for _, path := range of.Paths {
+		r.Linked = append(r.Linked, s.pathReads(path)...)
 	}
 	for _, k := range of.Events {
 		r.Events = append(r.Events, s.audience.Events[k].Name)

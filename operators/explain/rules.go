@@ -97,7 +97,19 @@ func on(t *catalog.Trigger) string {
 		}
 		text += "; an update only if one of these changed: " + strings.Join(names, ", ")
 	}
+	if len(t.Via) > 0 {
+		text += fmt.Sprintf("; for the %s that the row leads to by %s", t.Audience.Table.Name, via(t))
+	}
 	return text
+}
+
+// via is the way from a row to its subject.
+func via(t *catalog.Trigger) string {
+	names := make([]string, len(t.Via))
+	for i, l := range t.Via {
+		names[i] = l.Name
+	}
+	return strings.Join(names, ".")
 }
 
 func actions(of catalog.Action) string {

@@ -39,16 +39,16 @@ type Verdict struct {
 	Parts  []*Verdict `json:"parts,omitempty"`
 }
 
-// Value is something that a part read: a field with its value, a kind of events with how many there are, or a segment
-// with whether the subject is a member.
+// Value is something that a part read: a field with its value, a link with whether it leads to a row, a list of linked
+// rows or a kind of events with how many there are, or a segment with whether the subject is a member.
 type Value struct {
 	Name  string          `json:"name"`
 	Value json.RawMessage `json:"value"`
 }
 
-// WhyOf says why the subject is in the segment or not at the instant at. The subject is as the engine left it then,
-// with all due up to at done.
-func WhyOf(s *catalog.Segment, subject *state.Subject, at row.Instant) *Why {
+// WhyOf says why the subject is in the segment or not at the instant at. The subject, and the rows that it leads to, are
+// as the engine left them then, with all due up to at done.
+func WhyOf(s *catalog.Segment, subject *state.Subject, linked expr.Rows, at row.Instant) *Why {
 	w := &Why{Segment: s.Name, Audience: s.Audience.Table.Name, ID: subject.ID, At: at.String(),
 		Exists: subject.Row != nil}
 	members := map[uint64]state.Membership{}
@@ -68,7 +68,7 @@ func WhyOf(s *catalog.Segment, subject *state.Subject, at row.Instant) *Why {
 	if s.Where == nil {
 		return w
 	}
-	in := &expr.Input{Now: at, Subject: subject.Row, Events: subject.Events,
+	in := &expr.Input{Now: at, Subject: subject.Row, Events: subject.Events, Linked: linked,
 		Segment: func(i int) (bool, row.Instant) {
 			m, known := members[s.Audience.Segments[i].ID]
 			if !known {
@@ -113,6 +113,9 @@ func (s scope) values(p *expr.Part, in *expr.Input) []Value {
 			value = in.Subject[i]
 		}
 		out = append(out, Value{table.Name + "." + f.Name, emit.AppendValue(nil, f.Type, value)})
+	}
+	for _, path := range r.Paths {
+		out = append(out, s.linkedValues(path, in)...)
 	}
 	for i := range p.History {
 		h := &p.History[i]

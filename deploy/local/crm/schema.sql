@@ -54,3 +54,9 @@ CREATE TABLE event_registration (
   event_name    text NOT NULL,
   registered_at timestamptz NOT NULL DEFAULT now()
 );
+
+CREATE TABLE session_booking (
+  id              bigint PRIMARY KEY,
+  registration_id bigint NOT NULL REFERENCES event_registration (id) ON DELETE CASCADE,
+  session         text NOT NULL
+);

@@ -22,6 +22,24 @@ DELETE FROM contact WHERE id = 50;
 --> fire contact-deleted contact/50 by row of contact: - email_opt_in=false id=50 score=96 state=ND
 --> leave nd-leaders contact/50, stay 2, by row of contact
 
+-- step: to another account
+UPDATE contact SET account_id = 3 WHERE id = 4;
+--> leave manufacturers contact/4, stay 2, by row of contact
+--> fire changed-account contact/4 by row of contact: account_id 1 -> 3
+
+-- step: and back
+UPDATE contact SET account_id = 1 WHERE id = 4;
+--> enter manufacturers contact/4, stay 3, by row of contact
+--> fire changed-account contact/4 by row of contact: account_id 3 -> 1
+
+-- step: the account changes, and back
+UPDATE account SET industry = 'Food' WHERE id = 1;
+UPDATE account SET industry = 'Manufacturing' WHERE id = 1;
+--> leave manufacturers contact/1, stay 2, by row of account
+--> leave manufacturers contact/4, stay 3, by row of account
+--> enter manufacturers contact/1, stay 3, by row of account
+--> enter manufacturers contact/4, stay 4, by row of account
+
 -- step: events that have fired
 INSERT INTO support_case (id, contact_id, priority, title) VALUES (5, 4, 'high', 'still down');
 --> fire urgent-case contact/4 by event case_opened: id=5 priority=high title=still down
@@ -30,13 +48,19 @@ INSERT INTO support_case (id, contact_id, priority, title) VALUES (5, 4, 'high',
 INSERT INTO lead (id, email) VALUES (4, 'gert@example.org'), (5, 'hans@example.org');
 --> enter open-leads lead/4, stay 1, by row of lead
 --> enter open-leads lead/5, stay 1, by row of lead
+--> enter strangers lead/4, stay 1, by row of lead
+--> enter strangers lead/5, stay 1, by row of lead
 
 -- step: the truncation
 TRUNCATE lead;
 --> leave open-leads lead/1, stay 2, by row of lead
 --> leave open-leads lead/4, stay 1, by row of lead
 --> leave open-leads lead/5, stay 1, by row of lead
+--> leave strangers lead/1, stay 2, by row of lead
+--> leave strangers lead/4, stay 1, by row of lead
+--> leave strangers lead/5, stay 1, by row of lead
 
 -- step: one of them is there again
 INSERT INTO lead (id, email) VALUES (5, 'hans@example.org');
 --> enter open-leads lead/5, stay 2, by row of lead
+--> enter strangers lead/5, stay 2, by row of lead
