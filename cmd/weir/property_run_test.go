@@ -40,8 +40,10 @@ func (w *world) check(f fault) error {
 		return fmt.Errorf("%w: %w", errUnfit, err)
 	}
 	var order []int
-	for _, s := range c.Audience("contact").Segments {
-		order = append(order, slices.Index(segmentNames(w), s.Name))
+	for _, a := range c.Audiences {
+		for _, s := range a.Segments {
+			order = append(order, slices.Index(segmentNames(w), s.Name))
+		}
 	}
 	m, err := newModel(w, order)
 	if err != nil {
