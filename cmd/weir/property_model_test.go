@@ -15,6 +15,7 @@ import (
 type delivery struct {
 	topic string
 	at    row.Instant
+	raw   []byte
 	value struct {
 		Segment, Trigger, ID, Op string
 		Audience                 string
@@ -26,7 +27,7 @@ type delivery struct {
 }
 
 func deliveryOf(o *engine.Output) (*delivery, error) {
-	d := &delivery{topic: o.Topic, at: o.At}
+	d := &delivery{topic: o.Topic, at: o.At, raw: slices.Clone(o.Value)}
 	if o.Topic == "deadletter" {
 		return nil, fmt.Errorf("a good record went to the dead letters: %v", o.Headers)
 	}

@@ -69,7 +69,7 @@ func (w *world) check(f fault) error {
 	if a, b := first.text.String(), second.text.String(); a != b {
 		return fmt.Errorf("disturbed, it came out otherwise: %s", firstDifference(a, b))
 	}
-	return nil
+	return w.checkSpread(f, c, first)
 }
 
 // firstDifference shows the first lines that differ.
@@ -77,7 +77,7 @@ func firstDifference(a, b string) string {
 	as, bs := strings.Split(a, "\n"), strings.Split(b, "\n")
 	for i := range min(len(as), len(bs)) {
 		if as[i] != bs[i] {
-			return fmt.Sprintf("output %d\n  plain     %s\n  disturbed %s", i, as[i], bs[i])
+			return fmt.Sprintf("output %d\n  first %s\n  now   %s", i, as[i], bs[i])
 		}
 	}
 	return "one is longer"
@@ -109,10 +109,13 @@ type propertyRun struct {
 	epoch     int
 	disturbed bool
 
+	partitions int32 // 0: one
+
 	store     *state.Store
 	replay    *engine.Replay
-	facts     map[string]state.Fact
-	keys      []string // in the order of their last facts
+	facts     map[string]state.Fact // by partition and key
+	homes     map[string]int32      // their partitions
+	keys      []string              // in the order of their last facts
 	move      int
 	committed int // moves that are
 	outputs   [][]*delivery
@@ -121,7 +124,7 @@ type propertyRun struct {
 
 func (r *propertyRun) all() (err error) {
 	r.outputs = make([][]*delivery, len(r.world.moves)+1)
-	r.facts = map[string]state.Fact{}
+	r.facts, r.homes = map[string]state.Fact{}, map[string]int32{}
 	if r.store, err = state.OpenMem(); err != nil {
 		return err
 	}
@@ -140,7 +143,10 @@ func (r *propertyRun) all() (err error) {
 		}
 	}
 	r.move = len(r.world.moves)
-	return errors.Join(r.replay.Flush(), r.replay.Release())
+	if err := errors.Join(r.replay.Flush(), r.replay.Release()); err != nil {
+		return err
+	}
+	return r.leftover()
 }
 
 // step makes one move.
@@ -175,21 +181,23 @@ func (r *propertyRun) start(i int) error {
 		d = &faultyDecoder{Decoder: d, change: r.fault.change}
 	}
 	cfg := engine.ReplayConfig{EpochRecords: r.epoch, Facts: r.commit,
-		Task: engine.TaskConfig{App: "weir", Format: emit.JSON, CacheBytes: 1 << 16, Counts: &engine.Counts{}}}
+		Task: engine.TaskConfig{App: "weir", Format: emit.JSON, CacheBytes: 1 << 16, Counts: &engine.Counts{},
+			Partitions: r.partitions}}
 	var err error
 	r.replay, err = engine.NewReplay(cfg, r.catalog, r.store, d, r.write)
 	return err
 }
 
 // commit follows the facts of an epoch, as the compacted changelog does. The epoch ends with the present move.
-func (r *propertyRun) commit(_ int32, facts []state.Fact) {
+func (r *propertyRun) commit(partition int32, facts []state.Fact) {
 	r.committed = r.move + 1
 	for _, f := range facts {
-		key := string(f.Key)
+		key := fmt.Sprint(partition, " ", string(f.Key))
 		if _, ok := r.facts[key]; ok {
 			r.keys = slices.DeleteFunc(r.keys, func(k string) bool { return k == key })
 		}
 		r.keys = append(r.keys, key)
+		r.homes[key] = partition
 		r.facts[key] = state.Fact{Key: bytes.Clone(f.Key), Value: bytes.Clone(f.Value)}
 	}
 }
@@ -260,16 +268,18 @@ func (r *propertyRun) restore() error {
 	if r.store, err = state.OpenMem(); err != nil {
 		return err
 	}
-	var facts []state.Fact
-	for _, k := range r.keys {
-		facts = append(facts, r.facts[k])
-	}
-	if r.fault.restore != nil {
-		facts = r.fault.restore(facts)
-	}
 	b := r.store.NewBatch()
-	for _, f := range facts {
-		if err := b.Put(0, f); err != nil {
+	for p := range max(r.partitions, 1) {
+		var facts []state.Fact
+		for _, k := range r.keys {
+			if r.homes[k] == p {
+				facts = append(facts, r.facts[k])
+			}
+		}
+		if r.fault.restore != nil {
+			facts = r.fault.restore(facts)
+		}
+		if err := b.PutAll(p, facts); err != nil {
 			return err
 		}
 	}
