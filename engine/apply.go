@@ -142,14 +142,20 @@ func (t *Task) moveVersion(e *entry, v row.Version) {
 	}
 }
 
+// touchRow marks the segments that a change of the subject's own row is about, those that lead back to it by links
+// among them.
 func (t *Task) touchRow(g *group, before, after row.Row) {
 	if before == nil || after == nil {
 		g.segments.TouchAll()
 		return
 	}
-	for i := range after {
-		if !before[i].Same(after[i]) {
-			g.segments.TouchField(i)
+	fields := changedFields(before, after)
+	for _, f := range fields {
+		g.segments.TouchField(f)
+	}
+	for _, p := range g.places {
+		if p.Parent != nil && p.Audience == g.audience {
+			g.segments.Touch(touchedAt(p, false, fields))
 		}
 	}
 }
@@ -175,7 +181,8 @@ func (t *Task) truncated(g *group, v row.Version) (bool, error) {
 // deleted row.
 const truncation = ""
 
-// applyTruncate deletes every row of a table that is older than the truncation.
+// applyTruncate deletes every row of a table that is older than the truncation. To subjects this is one change: none is
+// looked at while some rows are gone and others are not.
 func (t *Task) applyTruncate(c *Change, now row.Instant) error {
 	g := t.groups[c.Table]
 	if g == nil {
@@ -191,6 +198,22 @@ func (t *Task) applyTruncate(c *Change, now row.Instant) error {
 		}
 		t.setRow(e, nil, c)
 	}
+	if t.links.holding {
+		return t.deleteRows(g, c, now)
+	}
+	queued := len(t.links.work)
+	t.HoldEffects()
+	if err := t.deleteRows(g, c, now); err != nil {
+		return err
+	}
+	if err := t.resumeHeld(now); err != nil {
+		return err
+	}
+	return t.workInline(now, queued)
+}
+
+// deleteRows deletes the rows of a table whose home this is, as the truncation c says.
+func (t *Task) deleteRows(g *group, c *Change, now row.Instant) error {
 	ids, err := t.idsOf(g)
 	if err != nil {
 		return err
