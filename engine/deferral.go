@@ -65,8 +65,11 @@ func (t *Task) resume(e *entry, now row.Instant) error {
 		t.born = waited[i].born
 		t.settleAnd(e, now, &waited[i])
 	}
-	if e.subject.Due() <= now {
-		t.comeDue(e, now)
+	if e.subject.Due() < now {
+		t.comeDue(e, now-1)
+	}
+	if e.subject.Due() == now {
+		t.await(e) // as ever, what comes due now comes after what else happens now
 	}
 	return t.links.rows.err
 }

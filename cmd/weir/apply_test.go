@@ -245,4 +245,3 @@ func await(t *testing.T, done func() bool) {
 		}
 	}
 }
-

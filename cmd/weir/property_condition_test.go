@@ -29,7 +29,7 @@ func (d *drawer) kindName() string            { return kindNames[d.pick(2)] }
 
 // bool draws a condition. scope is "", "row" or "event".
 func (d *drawer) bool(depth int, scope string) string {
-	if depth > 0 {
+	if depth > 0 && !(d.w.linked && d.chance(2)) {
 		switch d.pick(6) {
 		case 0, 1:
 			return "(" + d.bool(depth-1, scope) + " && " + d.bool(depth-1, scope) + ")"
@@ -51,7 +51,7 @@ func (d *drawer) bool(depth int, scope string) string {
 		}
 	}
 	switch {
-	case d.w.linked && d.chance(2):
+	case d.w.linked && !d.chance(3):
 		return d.linkAtom()
 	case d.audience != contactTable:
 		return d.plainAtom(d.audience.name, d.audience)
@@ -123,8 +123,8 @@ func (d *drawer) eventAtom() string {
 
 func (d *drawer) trigger(name string) triggerCase {
 	t := triggerCase{name: name, subject: contactTable, kind: d.pick(6), segment: d.pick(len(d.w.segments))}
-	if d.w.linked && d.chance(2) {
-		d.linked(&t)
+	if d.w.linked && !d.chance(3) {
+		d.drawVia(&t)
 	} else if t.kind == onSegment {
 		t.subject = d.w.segments[t.segment].audience
 	}
@@ -151,15 +151,4 @@ func (d *drawer) trigger(name string) triggerCase {
 		t.limit = limitCase{d.of("1h", "1d", "10d", "1mo"), 1 + d.pick(2)}
 	}
 	return t
-}
-
-// linked makes a trigger one on rows that lead to the subject, or on leads.
-func (d *drawer) linked(t *triggerCase) {
-	t.kind = onRow
-	if d.chance(6) {
-		t.subject = leadTable
-		return
-	}
-	t.via = &viaCases[d.pick(len(viaCases))]
-	t.subject = tableOf(t.via.audience)
 }

@@ -27,6 +27,7 @@ type drawer struct {
 	audience *tableCase // whose conditions are being drawn
 	changed  *tableCase // of before and after
 	variable int        // of the last list that is gone through
+	focus    map[*tableCase]bool
 	used     []*tableCase
 
 	edges []string // the spans that the catalog names; all if it names none
@@ -36,9 +37,14 @@ func drawWorld(t *rapid.T) *world {
 	d := &drawer{t: t, w: &world{}, offsets: map[string]int64{}, now: start, lsn: 100}
 	d.w.debezium = d.chance(2)
 	d.w.linked = d.chance(2)
+	d.drawFocus()
 	d.w.retention = [2]string{d.of("", "400d", "13mo"), d.of("", "500d")}
 	reversed := d.chance(2)
-	for i := range 1 + d.pick(4) {
+	segments := 1 + d.pick(4)
+	if d.w.linked {
+		segments += 2
+	}
+	for i := range segments {
 		name := fmt.Sprintf("s%d", i)
 		if reversed {
 			name = fmt.Sprintf("s%d", 9-i)
@@ -59,10 +65,13 @@ func drawWorld(t *rapid.T) *world {
 	if len(d.edges) == 0 {
 		d.edges = edges
 	}
-	d.used = d.w.tablesUsed()
+	d.used = d.tablesUsed()
+	if d.w.linked && !d.chance(4) {
+		d.seed()
+	}
 	moves := 4 + d.pick(26)
 	if d.w.linked {
-		moves += 10
+		moves += 8
 	}
 	for range moves {
 		d.move()
@@ -84,7 +93,7 @@ func (d *drawer) move() {
 		d.now = max(d.now, d.later())
 	}
 	m := move{at: d.now, table: contactTable, subject: subjectIDs[d.pick(len(subjectIDs))]}
-	if d.w.linked && d.chance(2) {
+	if d.w.linked && !d.chance(3) {
 		d.moveLinked(m)
 		return
 	}
@@ -110,27 +119,6 @@ func (d *drawer) move() {
 		m.what = clockMove
 	}
 	d.w.moves = append(d.w.moves, m)
-}
-
-// moveLinked draws a change of a row of any table.
-func (d *drawer) moveLinked(m move) {
-	m.table = d.used[d.pick(len(d.used))]
-	m.subject = m.table.ids[d.pick(len(m.table.ids))]
-	switch d.pick(10) {
-	case 0, 1:
-		d.remove(m)
-	case 2:
-		d.rename(m)
-	case 3:
-		if !d.w.debezium {
-			return
-		}
-		d.truncate(&m)
-		d.w.moves = append(d.w.moves, m)
-	default:
-		d.upsert(&m)
-		d.w.moves = append(d.w.moves, m)
-	}
 }
 
 // later draws an instant: one at which some window ends or begins, or beside it, or any.

@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/weirstream/weir/state/row"
 )
@@ -22,6 +22,27 @@ var viaCases = []viaCase{
 	{"contact", "contact", []string{"account", "main"}}, {"item", "lead", []string{"lead"}},
 }
 
+// drawFocus draws which tables the conditions of a linked world are about: few, so that much happens to each.
+func (d *drawer) drawFocus() {
+	d.focus = map[*tableCase]bool{contactTable: true}
+	for range 1 + d.pick(3) {
+		var next []*tableCase
+		for _, t := range tables {
+			for _, way := range t.ways() {
+				if d.focus[t] && (way.to == t || !d.focus[way.to]) {
+					next = append(next, way.to)
+				}
+			}
+		}
+		d.focus[next[d.pick(len(next))]] = true
+	}
+}
+
+// waysFrom returns how conditions get on from rows of a table within the focus.
+func (d *drawer) waysFrom(t *tableCase) []wayCase {
+	return slices.DeleteFunc(t.ways(), func(w wayCase) bool { return !d.focus[w.to] })
+}
+
 // linkAtom draws a condition on rows that links lead to from the subject's.
 func (d *drawer) linkAtom() string {
 	d.variable = 0
@@ -30,7 +51,7 @@ func (d *drawer) linkAtom() string {
 
 // follow draws a condition on what links lead to from x, a row of t, in at most depth steps.
 func (d *drawer) follow(x string, t *tableCase, depth int) string {
-	ways := t.ways()
+	ways := d.waysFrom(t)
 	if depth == 0 || len(ways) == 0 || depth < 3 && d.chance(2) {
 		return d.plainAtom(x, t)
 	}
@@ -70,50 +91,40 @@ func (d *drawer) plainAtom(x string, t *tableCase) string {
 	if t.field("t") < 0 {
 		moment = "now"
 	}
-	switch d.pick(10) {
-	case 0, 1, 2:
-		return x + ".s " + d.of("==", "!=") + ` "a"`
-	case 3, 4:
-		return x + ".n " + d.order() + " " + d.of("0", "1", "2")
-	case 5:
-		return d.of("has("+x+".n)", x+".s == null", x+".n != null", "has("+x+".s)")
-	case 6:
-		return x + ".s " + d.of("==", "!=") + " " + d.audience.name + ".s"
+	switch d.pick(12) {
+	case 0, 1, 2, 3:
+		return x + ".s " + d.of("==", "==", "!=") + ` "` + d.of("a", "b") + `"`
+	case 4, 5, 6:
+		return x + ".n " + d.order() + " " + d.of("1", "2")
 	case 7:
+		return d.of("has("+x+".n)", x+".s == null", x+".n != null", "has("+x+".s)")
+	case 8:
+		return x + ".s " + d.of("==", "!=") + " " + d.audience.name + ".s"
+	case 9:
 		return "now - " + moment + " " + d.order() + ` duration("` + d.of("36h", "240h") + `")`
 	}
 	return moment + " " + d.order() + " " + d.of("now", "ago("+d.span()+")", "ahead("+d.span()+")")
 }
 
 // tablesUsed returns the tables whose rows the world's conditions and triggers are about.
-func (w *world) tablesUsed() (used []*tableCase) {
-	if !w.linked {
-		return []*tableCase{contactTable}
-	}
-	seen := map[*tableCase]bool{contactTable: true}
-	text := func(t *tableCase) bool {
-		for _, from := range tables {
-			for _, way := range from.ways() {
-				if way.to == t && strings.Contains(w.catalog, "."+way.name) {
-					return true
-				}
-			}
-		}
-		return strings.Contains(w.catalog, "audience: "+t.name+"\n") || strings.Contains(w.catalog, "on: {table: "+t.name)
-	}
-	for _, t := range w.triggers {
+func (d *drawer) tablesUsed() (used []*tableCase) {
+	for _, t := range d.w.triggers {
+		d.focus[t.subject] = true
 		if t.via == nil {
 			continue
 		}
 		at := tableOf(t.via.table)
-		seen[at] = true
+		d.focus[at] = true
 		for _, name := range t.via.links {
 			at = tableOf(at.link(name).table)
-			seen[at] = true
+			d.focus[at] = true
 		}
 	}
+	for _, s := range d.w.segments {
+		d.focus[s.audience] = true
+	}
 	for _, t := range tables {
-		if seen[t] || text(t) {
+		if d.focus[t] {
 			used = append(used, t)
 		}
 	}
@@ -129,6 +140,72 @@ func (d *drawer) foreign(to *tableCase) row.Value {
 		return to.keyOf("9")
 	}
 	return to.keyOf(to.ids[d.pick(len(to.ids))])
+}
+
+// moveLinked draws a change of a row of any table.
+func (d *drawer) moveLinked(m move) {
+	m.table = d.used[d.pick(len(d.used))]
+	m.subject = m.table.ids[d.pick(len(m.table.ids))]
+	switch d.pick(12) {
+	case 0:
+		d.remove(m)
+	case 1:
+		d.rename(m)
+	case 2:
+		if d.w.debezium && d.chance(2) {
+			d.truncate(&m)
+			d.w.moves = append(d.w.moves, m)
+		}
+	case 3, 4, 5, 6:
+		d.repoint(&m)
+		d.w.moves = append(d.w.moves, m)
+	default:
+		d.upsert(&m)
+		d.w.moves = append(d.w.moves, m)
+	}
+}
+
+// repoint sends the last image of a row with another link.
+func (d *drawer) repoint(m *move) {
+	image := d.lastImage(m.table, m.subject)
+	if image == nil || len(m.table.links) == 0 {
+		d.upsert(m)
+		return
+	}
+	l := &m.table.links[d.pick(len(m.table.links))]
+	image[m.table.field(l.field)] = d.foreign(tableOf(l.table))
+	m.what, m.image = upsert, image
+	d.sendImage(m)
+}
+
+// seed draws rows of every table in use, at one instant.
+func (d *drawer) seed() {
+	for _, t := range d.used {
+		for _, id := range t.ids {
+			if !d.chance(6) {
+				m := move{at: d.now, table: t, subject: id}
+				d.upsert(&m)
+				d.w.moves = append(d.w.moves, m)
+			}
+		}
+	}
+}
+
+// drawVia makes a trigger one on rows that lead to the subject, or on leads.
+func (d *drawer) drawVia(t *triggerCase) {
+	t.kind = onRow
+	if d.chance(6) {
+		t.subject = leadTable
+		return
+	}
+	t.via = &viaCases[d.pick(len(viaCases))]
+	for range 4 { // rather one of the tables that much happens to
+		if d.focus[tableOf(t.via.table)] {
+			break
+		}
+		t.via = &viaCases[d.pick(len(viaCases))]
+	}
+	t.subject = tableOf(t.via.audience)
 }
 
 // truncate empties a table, as Debezium tells it.

@@ -21,7 +21,7 @@ type delivery struct {
 		Audience                 string
 		Since, Until             string
 		Spell                    int
-		Cause                    struct{ Kind, Segment string }
+		Cause                    struct{ Kind, Segment, Table, Key string }
 		Event                    struct{ ID, Time string }
 	}
 }

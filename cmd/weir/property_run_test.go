@@ -56,7 +56,7 @@ func (w *world) check(f fault) error {
 	if err := first.all(); err != nil {
 		return err
 	}
-	w.deltas = strings.Count(first.text.String(), "\n")
+	w.deltas, w.led = strings.Count(first.text.String(), "\n"), first.led()
 	for i := range w.moves {
 		if err := m.step(&w.moves[i], first.outputs[i]); err != nil {
 			return fmt.Errorf("move %d: %w", i, err)
@@ -70,6 +70,16 @@ func (w *world) check(f fault) error {
 		return fmt.Errorf("disturbed, it came out otherwise: %s", firstDifference(a, b))
 	}
 	return w.checkSpread(f, c, first)
+}
+
+// led counts the outputs about subjects that a row of another table, or another row, gave rise to.
+func (r *propertyRun) led() (n int) {
+	for _, d := range slices.Concat(r.outputs...) {
+		if c := &d.value.Cause; c.Kind == "row" && (c.Table != d.value.Audience || c.Key != d.value.ID) {
+			n++
+		}
+	}
+	return n
 }
 
 // firstDifference shows the first lines that differ.

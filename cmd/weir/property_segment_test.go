@@ -33,10 +33,14 @@ var (
 // segment draws a segment of any kind.
 func (d *drawer) segment(name string) segmentCase {
 	c := segmentCase{name: name, audience: contactTable, freeze: row.Earliest}
-	if d.w.linked && d.chance(4) {
+	if d.w.linked && d.focus[leadTable] && d.chance(2) {
 		c.audience = leadTable
 	}
 	d.audience = c.audience
+	if d.w.linked && d.chance(2) { // one of the plain kind
+		c.where = d.bool(2, "")
+		return c
+	}
 	if d.chance(7) {
 		c.members = d.ids()
 		return c

@@ -21,6 +21,7 @@ type world struct {
 	cuts      []cut // how the second run is disturbed, by move
 	epoch     int   // moves of an epoch in the second run
 	deltas    int   // outputs of the last check
+	led       int   // those of them that come from rows to which links lead
 }
 
 // triggerCase is a trigger, on one of rows, an event kind, a segment, a date and an absence.
