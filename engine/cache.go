@@ -11,7 +11,6 @@ type entry struct {
 
 	dirty         bool // the open epoch changed something: the store has not got it yet
 	rowChanged    bool
-	moving        bool // the row is a copy that is just being changed
 	statusChanged bool
 
 	deferred        []deferral // changes that wait for rows of other partitions

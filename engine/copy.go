@@ -100,10 +100,7 @@ func (t *Task) takeCopy(m *message) error {
 		}
 		return nil
 	}
-	if err := t.copyRow(e, m.row, version, true, m); err != nil {
-		return err
-	}
-	return t.forget(g, m.key) // if it was by itself that it was needed
+	return t.copyRow(e, m.row, version, true, m)
 }
 
 // vouchAsSaid notes what a message says of the stream that it is of. A hop that another than the row's home passed on is
@@ -130,8 +127,8 @@ func (t *Task) forget(g *group, key string) error {
 		return nil
 	}
 	e, err := t.load(g, key)
-	if err != nil || !e.subject.Known || e.moving {
-		return err // while the copy changes, whoever changes it looks at it again
+	if err != nil || !e.subject.Known {
+		return err
 	}
 	if kept, err := t.keeps(g.table.Name, key); err != nil || kept {
 		return err
@@ -168,8 +165,6 @@ func (t *Task) copyRow(e *entry, r row.Row, v row.Version, known bool, m *messag
 	if m != nil {
 		moved.cause = m.cause
 	}
-	e.moving = true
-	defer func() { e.moving = false }()
 	return t.relink(&moved, func() {
 		s.Row, s.Version, s.Known, e.rowChanged = r, v, known, true
 		t.mark(e)

@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"maps"
 	"slices"
+	"testing"
 
 	"github.com/weirstream/weir/engine"
 	"github.com/weirstream/weir/operators/catalog"
@@ -247,4 +248,46 @@ func (l *leftovers) differences() error {
 		l.faults = append(l.faults, errors.New("subscriptions and subscribers bear other tokens"))
 	}
 	return errors.Join(l.faults...)
+}
+
+// TestNothingIsLeftOver shows that what nobody needs any more is given up where the way to it leads back to rows that
+// are given up with it.
+func TestNothingIsLeftOver(t *testing.T) {
+	type step struct{ topic, key, value string }
+	for _, c := range []struct {
+		name, where string
+		steps       []step
+	}{
+		{"a copy that is needed by itself alone", `contact.leads.all(v1, v1.items.all(v2, has(v2.lead)))`, []step{
+			{"rows", "c-2", `{"id": "c-2"}`}, {"leads", "l-2", `{"id": "l-2", "contact_id": "c-2"}`},
+			{"items", "10", `{"id": 10, "lead_id": "l-2"}`}, {"leads", "l-2", ""}}},
+		{"a row that goes before all that it led to is found",
+			`contact.partner.leads.all(v1, v1.contact.s == "a") && contact.partner.second == null`, []step{
+				{"rows", "c-1", `{"id": "c-1", "partner_id": "c-2"}`},
+				{"rows", "c-2", `{"id": "c-2", "partner_id": "c-2", "second_id": "a-1"}`},
+				{"leads", "l-1", `{"id": "l-1", "contact_id": "c-2"}`},
+				{"accounts", "a-1", `{"id": "a-1"}`}, {"rows", "c-1", ""}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := &world{linked: true, epoch: 1, segments: []segmentCase{{name: "s", audience: contactTable, where: c.where}}}
+			for i, s := range c.steps {
+				rec := engine.Record{Topic: s.topic, Key: []byte(s.key), Offset: int64(i)}
+				if s.value != "" {
+					rec.Value = []byte(s.value)
+				}
+				w.moves = append(w.moves, move{at: start, what: upsert, record: rec})
+			}
+			w.cuts = make([]cut, len(w.moves))
+			parsed, err := catalog.Parse([]catalog.File{{Name: "links.yaml", Text: []byte(w.text())}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := range int32(12) {
+				r := &propertyRun{world: w, catalog: parsed, epoch: 1, partitions: n + 1}
+				if err := r.all(); err != nil {
+					t.Errorf("%d partitions: %v", n+1, err)
+				}
+			}
+		})
+	}
 }
