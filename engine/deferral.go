@@ -217,6 +217,9 @@ func (t *Task) decodeDeferrals(g *group, body []byte) ([]deferral, error) {
 		}
 		out = append(out, d)
 	}
+	if err := r.end(); err != nil {
+		return nil, fmt.Errorf("cannot read the changes that wait: %w", err)
+	}
 	return out, nil
 }
 

@@ -371,7 +371,7 @@ func decodeSpread(cat *catalog.Catalog, body []byte) (*spread, error) {
 		s := &state.Subscriber{Table: r.string(), Key: r.string()}
 		s.Stream, s.Partition = r.uint(), int32(r.int())
 		s.Token = r.uint()
-		return &spread{answer: s, after: r.string()}, r.err
+		return &spread{answer: s, after: r.string()}, r.end()
 	}
 	w := &spread{place: cat.Place(r.string()), all: r.bool()}
 	for range read(&r, wire.ReadArray) {
@@ -398,5 +398,5 @@ func decodeSpread(cat *catalog.Catalog, body []byte) (*spread, error) {
 	if w.place != nil {
 		w.aim(cat)
 	}
-	return w, r.err
+	return w, r.end()
 }
