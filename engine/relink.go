@@ -23,7 +23,7 @@ func (g *group) linked() bool { return len(g.places)+len(g.gathered) > 0 }
 // brought here, what it no longer does is given up, and whoever holds a copy gets it anew. set makes the row what it is
 // to be.
 func (t *Task) relink(m *move, set func()) error {
-	if !m.entry.group.linked() {
+	if !m.entry.group.linked() || m.before == nil && m.after == nil {
 		set()
 		return nil
 	}
