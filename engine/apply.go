@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/weirstream/weir/operators/emit"
 	"github.com/weirstream/weir/operators/expr"
@@ -118,6 +117,10 @@ func (t *Task) changeRow(e *entry, after row.Row, c *Change, cause emit.Cause, n
 	if err := t.workInline(now, queued); err != nil {
 		return err
 	}
+	if t.links.truncating {
+		t.links.departures = append(t.links.departures, departure{g, c.Key, change, cause})
+		return nil
+	}
 	return t.sendOff(g, c.Key, change, cause, now)
 }
 
@@ -142,101 +145,22 @@ func (t *Task) moveVersion(e *entry, v row.Version) {
 	}
 }
 
+// touchRow marks the segments that a change of the subject's own row is about, those that lead back to it by links
+// among them.
 func (t *Task) touchRow(g *group, before, after row.Row) {
 	if before == nil || after == nil {
 		g.segments.TouchAll()
 		return
 	}
-	for i := range after {
-		if !before[i].Same(after[i]) {
-			g.segments.TouchField(i)
+	fields := changedFields(before, after)
+	for _, f := range fields {
+		g.segments.TouchField(f)
+	}
+	for _, p := range g.places {
+		if p.Parent != nil && p.Audience == g.audience {
+			g.segments.Touch(touchedAt(p, false, fields))
 		}
 	}
-}
-
-// truncatePage is how many ids of a truncated table are read at a time.
-const truncatePage = 1024
-
-// truncated tells whether an image of version v is older than the table's last truncation. A truncation stands in one
-// source partition; images that are older, and no longer count, may come after it by the others.
-func (t *Task) truncated(g *group, v row.Version) (bool, error) {
-	if !v.Known {
-		return false, nil
-	}
-	e, err := t.load(g, truncation)
-	if err != nil || !e.subject.Known || v.Against(e.subject.Version) != row.Older {
-		return false, err
-	}
-	t.topic.Stale.Add(1)
-	return true, nil
-}
-
-// truncation is the key, which no row has, under which the version of a table's last truncation is kept as that of a
-// deleted row.
-const truncation = ""
-
-// applyTruncate deletes every row of a table that is older than the truncation.
-func (t *Task) applyTruncate(c *Change, now row.Instant) error {
-	g := t.groups[c.Table]
-	if g == nil {
-		return nil
-	}
-	if old, err := t.truncated(g, c.Version); err != nil || old {
-		return err
-	}
-	if c.Version.Known {
-		e, err := t.load(g, truncation)
-		if err != nil {
-			return err
-		}
-		t.setRow(e, nil, c)
-	}
-	ids, err := t.idsOf(g)
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
-		if !t.owns(id) {
-			continue // its home does it
-		}
-		gone := *c
-		gone.Kind, gone.Key = Delete, id
-		e, err := t.load(g, id)
-		if err != nil {
-			return err
-		}
-		if e.subject.Row == nil {
-			continue
-		}
-		if err := t.applyRow(&gone, now); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// idsOf returns the keys of all rows of a table, of the store and of the open epoch, in order.
-func (t *Task) idsOf(g *group) ([]string, error) {
-	var ids []string
-	after := ""
-	for {
-		page, err := t.store.IDs(t.partition, g.table.Name, after, truncatePage)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the keys of table %s: %w", g.table.Name, err)
-		}
-		ids = append(ids, page...)
-		if len(page) < truncatePage {
-			break
-		}
-		after = page[len(page)-1]
-	}
-	for _, e := range t.epoch.dirty {
-		if e.group == g {
-			ids = append(ids, e.subject.ID)
-		}
-	}
-	slices.Sort(ids)
-	return slices.Compact(ids), nil
 }
 
 func (t *Task) applyEvent(c *Change, now row.Instant) error {

@@ -65,8 +65,11 @@ func (t *Task) resume(e *entry, now row.Instant) error {
 		t.born = waited[i].born
 		t.settleAnd(e, now, &waited[i])
 	}
-	if e.subject.Due() <= now {
-		t.comeDue(e, now)
+	if e.subject.Due() < now {
+		t.comeDue(e, now-1)
+	}
+	if e.subject.Due() == now {
+		t.await(e) // as ever, what comes due now comes after what else happens now
 	}
 	return t.links.rows.err
 }
@@ -213,6 +216,9 @@ func (t *Task) decodeDeferrals(g *group, body []byte) ([]deferral, error) {
 			return nil, fmt.Errorf("cannot read the changes that wait: %w", r.err)
 		}
 		out = append(out, d)
+	}
+	if err := r.end(); err != nil {
+		return nil, fmt.Errorf("cannot read the changes that wait: %w", err)
 	}
 	return out, nil
 }

@@ -109,6 +109,15 @@ func (t *Task) HoldEffects() { t.links.holding = true }
 
 // SettleEffects carries out what waited, at the instant now. Nothing may be left in the exchange.
 func (t *Task) SettleEffects(now row.Instant) error {
+	if err := t.resumeHeld(now); err != nil {
+		return err
+	}
+	t.unblock()
+	return t.work(now, 0, workAll)
+}
+
+// resumeHeld ends HoldEffects: it carries out what waited for nothing else.
+func (t *Task) resumeHeld(now row.Instant) error {
 	t.links.holding = false
 	held := t.links.held
 	t.links.held = t.links.held[:0]
@@ -117,14 +126,17 @@ func (t *Task) SettleEffects(now row.Instant) error {
 		if err != nil {
 			return err
 		}
-		if len(e.deferred) > 0 {
-			if err := t.resume(e, now); err != nil {
+		if waits, err := t.waiting(e); err != nil || waits || len(e.deferred) == 0 {
+			if err != nil {
 				return err
 			}
+			continue
+		}
+		if err := t.resume(e, now); err != nil {
+			return err
 		}
 	}
-	t.unblock()
-	return t.work(now, 0, workAll)
+	return nil
 }
 
 // workAll is as much work as there can be.

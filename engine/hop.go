@@ -7,6 +7,14 @@ import (
 	"github.com/weirstream/weir/state/row"
 )
 
+// departure is a change of a row that is to be sent towards subjects.
+type departure struct {
+	group  *group
+	key    string
+	change *trigger.Change
+	cause  emit.Cause
+}
+
 // sendOff sends a change of a row, whose home this is, towards the subjects of which triggers on rows of its table may
 // fire. A deleted row leads where it led.
 func (t *Task) sendOff(g *group, key string, change *trigger.Change, cause emit.Cause, now row.Instant) error {

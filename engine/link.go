@@ -24,8 +24,21 @@ type links struct {
 	linking *linking // nil: the catalog's links have been brought over the rows
 	serving *serving // nil: no other partition waits for rows
 
+	unneeded []streamKey // what may be given up as soon as the change of a row has been followed to its end
+	givingUp bool
+
+	truncating bool        // changes of rows are not sent towards subjects before all rows are gone
+	departures []departure // meanwhile
+
 	holding bool       // HoldEffects
 	held    []cacheKey // the subjects whose changes wait for SettleEffects
+}
+
+// streamKey names a stream of a row: 0 is the row itself, otherwise Link.Index of the rows that lead to it.
+type streamKey struct {
+	table  *catalog.Table
+	key    string
+	stream uint64
 }
 
 // home returns the partition of the row or subject with the key.
@@ -69,6 +82,7 @@ func (t *Task) nextLink() uint64 {
 func (t *Task) resetLinks() error {
 	t.links.held = t.links.held[:0]
 	t.links.rows, t.links.holding = linkedRows{task: t}, false
+	t.links.unneeded = t.links.unneeded[:0]
 	if t.links.overlay == nil {
 		t.links.overlay = t.store.NewOverlay(t.partition)
 	}
@@ -215,7 +229,8 @@ func (t *Task) need(p *catalog.Place, key string) error {
 	return nil
 }
 
-// unneed gives up what a row leads to that is no longer needed at a place.
+// unneed notes what a row leads to that is no longer needed at a place. It takes nothing away yet: the rows must stay as
+// they are until all that they led to has been found.
 func (t *Task) unneed(p *catalog.Place, key string) error {
 	e, err := t.load(t.groups[p.Table.Name], key)
 	if err != nil {
@@ -237,12 +252,10 @@ func (t *Task) unneed(p *catalog.Place, key string) error {
 				return err
 			}
 		}
-		if err := t.unsubscribe(p.Table, key, child.Link.Index); err != nil {
-			return err
-		}
+		t.links.unneeded = append(t.links.unneeded, streamKey{p.Table, key, child.Link.Index})
 	}
 	if p.Parent != nil && !p.Many {
-		return t.unsubscribe(p.Table, key, 0)
+		t.links.unneeded = append(t.links.unneeded, streamKey{p.Table, key, 0})
 	}
 	return nil
 }

@@ -131,13 +131,18 @@ func decodeMessage(cat *catalog.Catalog, value []byte, m *message) error {
 		_, r.err = wire.ReadNil(r.b)
 		r.b = nil
 	}
+	if err := r.end(); err != nil {
+		return fmt.Errorf("cannot read a message: %w", err)
+	}
+	return nil
+}
+
+// end returns the first error of a reader that has read all; one if there is more.
+func (r *reader) end() error {
 	if r.err == nil && len(r.b) > 0 {
 		r.err = errors.New("there is more behind it")
 	}
-	if r.err != nil {
-		return fmt.Errorf("cannot read a message: %w", r.err)
-	}
-	return nil
+	return r.err
 }
 
 func (r *reader) image(s *row.Schema) row.Row {

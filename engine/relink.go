@@ -23,11 +23,19 @@ func (g *group) linked() bool { return len(g.places)+len(g.gathered) > 0 }
 // brought here, what it no longer does is given up, and whoever holds a copy gets it anew. set makes the row what it is
 // to be.
 func (t *Task) relink(m *move, set func()) error {
-	g, key := m.entry.group, m.entry.subject.ID
-	if !g.linked() {
+	if !m.entry.group.linked() || m.before == nil && m.after == nil {
 		set()
 		return t.tell(m) // others may have a catalog that follows links to it already
 	}
+	if err := t.follow(m, set); err != nil {
+		return err
+	}
+	return t.giveUp()
+}
+
+// follow is relink, but for giving up what is not needed any more.
+func (t *Task) follow(m *move, set func()) error {
+	g, key := m.entry.group, m.entry.subject.ID
 	m.was = make([]bool, len(g.places))
 	for i, p := range g.places {
 		var err error

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/weirstream/weir/operators/catalog"
 	"github.com/weirstream/weir/operators/emit"
@@ -47,13 +48,9 @@ func (t *Task) spreadChange(p *catalog.Place, m *move) {
 	w := &spread{place: p, cause: m.cause, born: t.born}
 	w.all = m.before == nil || m.after == nil || p.Many && leadsTo(m.before, p.Link) != leadsTo(m.after, p.Link)
 	if !w.all {
-		for i := range m.after {
-			if !m.before[i].Same(m.after[i]) {
-				w.fields = append(w.fields, i)
-			}
-		}
+		w.fields = changedFields(m.before, m.after)
 	}
-	if w.aim(); len(w.touch) == 0 {
+	if w.aim(t.catalog); len(w.touch) == 0 {
 		return
 	}
 	if !p.Many {
@@ -68,16 +65,40 @@ func (t *Task) spreadChange(p *catalog.Place, m *move) {
 	}
 }
 
-// aim finds the segments that the change is about.
-func (w *spread) aim() {
-	if w.all {
-		w.touch = w.place.Segments()
+// changedFields returns the positions of the fields in which two rows differ.
+func changedFields(before, after row.Row) (fields []int) {
+	for i := range after {
+		if !before[i].Same(after[i]) {
+			fields = append(fields, i)
+		}
+	}
+	return fields
+}
+
+// aim finds the segments that the change is about, wherever rows of the table stand: a subject to which it comes by
+// several ways is settled as a whole when it first does.
+func (w *spread) aim(c *catalog.Catalog) {
+	w.touch = touchedAt(w.place, w.all, w.fields)
+	if len(w.touch) == 0 {
 		return
 	}
-	w.touch = nil
-	for _, f := range w.fields {
-		w.touch = append(w.touch, w.place.SegmentsReading(f)...)
+	w.touch = slices.Clone(w.touch)
+	for _, p := range c.Places(w.place.Table.Name) {
+		if p != w.place && p.Parent != nil && p.Audience == w.place.Audience {
+			w.touch = append(w.touch, touchedAt(p, w.all, w.fields)...)
+		}
 	}
+}
+
+// touchedAt returns the segments that a change of a row at a place is about; all: it came, went or moved.
+func touchedAt(p *catalog.Place, all bool, fields []int) (touch []int) {
+	if all || p.Many && slices.Contains(fields, p.Link.KeyField) {
+		return p.Segments()
+	}
+	for _, f := range fields {
+		touch = append(touch, p.SegmentsReading(f)...)
+	}
+	return touch
 }
 
 // queue adds work, or makes it part of work that has not begun and starts at the same row.
@@ -91,7 +112,7 @@ func (t *Task) queue(w *spread) {
 		other.all, other.dirty = other.all || w.all, true
 		other.fields = append(other.fields, w.fields...)
 		other.cause, other.born = w.cause, w.born
-		other.aim()
+		other.aim(t.catalog)
 		return
 	}
 	w.dirty = true
@@ -355,7 +376,7 @@ func decodeSpread(cat *catalog.Catalog, body []byte) (*spread, error) {
 		s := &state.Subscriber{Table: r.string(), Key: r.string()}
 		s.Stream, s.Partition = r.uint(), int32(r.int())
 		s.Token = r.uint()
-		return &spread{answer: s, after: r.string()}, r.err
+		return &spread{answer: s, after: r.string()}, r.end()
 	}
 	w := &spread{place: cat.Place(r.string()), all: r.bool()}
 	for range read(&r, wire.ReadArray) {
@@ -380,7 +401,7 @@ func decodeSpread(cat *catalog.Catalog, body []byte) (*spread, error) {
 		r.err = wire.ErrKind
 	}
 	if w.place != nil {
-		w.aim()
+		w.aim(cat)
 	}
-	return w, r.err
+	return w, r.end()
 }

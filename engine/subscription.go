@@ -22,6 +22,24 @@ func (t *Task) subscribe(table *catalog.Table, key string, stream uint64) error 
 	return t.putLink(state.SubscriptionFact(state.Subscription{Table: table.Name, Key: key, Stream: stream, Token: token}))
 }
 
+// giveUp gives up what is not needed any more, and the copies that it brought, until no more follows from that.
+func (t *Task) giveUp() error {
+	if t.links.givingUp {
+		return nil // whoever does goes on with what this has added
+	}
+	t.links.givingUp = true
+	defer func() { t.links.givingUp = false }()
+	for len(t.links.unneeded) > 0 {
+		last := len(t.links.unneeded) - 1
+		s := t.links.unneeded[last]
+		t.links.unneeded = t.links.unneeded[:last]
+		if err := t.unsubscribe(s.table, s.key, s.stream); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // unsubscribe gives a subscription up if nothing needs it any more, and forgets the copies that it brought.
 func (t *Task) unsubscribe(table *catalog.Table, key string, stream uint64) error {
 	if t.owns(key) {

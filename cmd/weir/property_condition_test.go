@@ -29,7 +29,7 @@ func (d *drawer) kindName() string            { return kindNames[d.pick(2)] }
 
 // bool draws a condition. scope is "", "row" or "event".
 func (d *drawer) bool(depth int, scope string) string {
-	if depth > 0 {
+	if depth > 0 && !(d.w.linked && d.chance(2)) {
 		switch d.pick(6) {
 		case 0, 1:
 			return "(" + d.bool(depth-1, scope) + " && " + d.bool(depth-1, scope) + ")"
@@ -41,18 +41,35 @@ func (d *drawer) bool(depth int, scope string) string {
 	}
 	switch {
 	case scope == "row" && d.chance(2):
-		return d.of(`after.s == "a"`, `before == null`, `before.n < after.n`, `before.s != after.s`, `after == null`,
-			`after.b`, `before.b == null`, `has(after.n)`)
+		return d.changeAtom()
 	case scope == "event" && d.chance(2):
 		return d.of(`event.s == "a"`, `event.n > 1`, `event.time > ago("1d")`, `event.time < now`, `event.s == contact.s`)
 	}
 	if n := len(d.w.segments); n > 0 && d.chance(6) {
-		return fmt.Sprintf("in_segment(%q)", d.w.segments[d.pick(n)].name)
+		if c := &d.w.segments[d.pick(n)]; c.audience == d.audience {
+			return fmt.Sprintf("in_segment(%q)", c.name)
+		}
+	}
+	switch {
+	case d.w.linked && !d.chance(3):
+		return d.linkAtom()
+	case d.audience != contactTable:
+		return d.plainAtom(d.audience.name, d.audience)
 	}
 	if d.chance(2) {
 		return d.rowAtom()
 	}
 	return d.eventAtom()
+}
+
+// changeAtom draws a condition on a row as it was and as it is.
+func (d *drawer) changeAtom() string {
+	if d.changed != contactTable {
+		return d.of(`after.s == "a"`, `before == null`, `before.n < after.n`, `before.s != after.s`, `after == null`,
+			`after.s == `+d.audience.name+`.s`, `has(after.n)`, `after.t > now`)
+	}
+	return d.of(`after.s == "a"`, `before == null`, `before.n < after.n`, `before.s != after.s`, `after == null`,
+		`after.b`, `before.b == null`, `has(after.n)`)
 }
 
 func (d *drawer) rowAtom() string {
@@ -105,7 +122,13 @@ func (d *drawer) eventAtom() string {
 }
 
 func (d *drawer) trigger(name string) triggerCase {
-	t := triggerCase{name: name, kind: d.pick(6), segment: d.pick(len(d.w.segments))}
+	t := triggerCase{name: name, subject: contactTable, kind: d.pick(6), segment: d.pick(len(d.w.segments))}
+	if d.w.linked && !d.chance(3) {
+		d.drawVia(&t)
+	} else if t.kind == onSegment {
+		t.subject = d.w.segments[t.segment].audience
+	}
+	d.audience, d.changed = t.subject, t.table()
 	switch t.kind {
 	case onRow:
 		t.actions = d.of("", "create", "update", "delete")

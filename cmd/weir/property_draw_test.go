@@ -16,23 +16,35 @@ import (
 
 // drawer draws a world.
 type drawer struct {
-	t       *rapid.T
-	w       *world
-	lsn     uint64
-	offsets map[string]int64
-	number  int // of the next event
-	now     row.Instant
-	events  []move // so far, to be repeated by id
-	instant []row.Instant
-	edges   []string // the spans that the catalog names; all if it names none
+	t        *rapid.T
+	w        *world
+	lsn      uint64
+	offsets  map[string]int64
+	number   int // of the next event
+	now      row.Instant
+	events   []move // so far, to be repeated by id
+	instant  []row.Instant
+	audience *tableCase // whose conditions are being drawn
+	changed  *tableCase // of before and after
+	variable int        // of the last list that is gone through
+	focus    map[*tableCase]bool
+	used     []*tableCase
+
+	edges []string // the spans that the catalog names; all if it names none
 }
 
 func drawWorld(t *rapid.T) *world {
 	d := &drawer{t: t, w: &world{}, offsets: map[string]int64{}, now: start, lsn: 100}
 	d.w.debezium = d.chance(2)
+	d.w.linked = d.chance(2)
+	d.drawFocus()
 	d.w.retention = [2]string{d.of("", "400d", "13mo"), d.of("", "500d")}
 	reversed := d.chance(2)
-	for i := range 1 + d.pick(4) {
+	segments := 1 + d.pick(4)
+	if d.w.linked {
+		segments += 2
+	}
+	for i := range segments {
 		name := fmt.Sprintf("s%d", i)
 		if reversed {
 			name = fmt.Sprintf("s%d", 9-i)
@@ -53,7 +65,15 @@ func drawWorld(t *rapid.T) *world {
 	if len(d.edges) == 0 {
 		d.edges = edges
 	}
-	for range 4 + d.pick(26) {
+	d.used = d.tablesUsed()
+	if d.w.linked && !d.chance(4) {
+		d.seed()
+	}
+	moves := 4 + d.pick(26)
+	if d.w.linked {
+		moves += 8
+	}
+	for range moves {
 		d.move()
 	}
 	d.w.epoch = []int{1, 2, 3, 7, 1 << 30}[d.pick(5)]
@@ -72,7 +92,11 @@ func (d *drawer) move() {
 	if !d.chance(3) {
 		d.now = max(d.now, d.later())
 	}
-	m := move{at: d.now, subject: subjectIDs[d.pick(len(subjectIDs))]}
+	m := move{at: d.now, table: contactTable, subject: subjectIDs[d.pick(len(subjectIDs))]}
+	if d.w.linked && !d.chance(3) {
+		d.moveLinked(m)
+		return
+	}
 	switch d.pick(12) {
 	case 0, 1, 2:
 		d.upsert(&m)
@@ -156,25 +180,54 @@ func (d *drawer) time() row.Value {
 	return row.OfTime(at.Time())
 }
 
-func (d *drawer) image(id string) row.Row {
-	list := func(v func() row.Value) func() row.Value {
-		return func() row.Value {
+// image draws a row.
+func (d *drawer) image(t *tableCase, id string) row.Row {
+	image := row.Row{t.keyOf(id)}
+	for _, f := range t.fields[1:] {
+		image = append(image, d.field(t, &f))
+	}
+	return image
+}
+
+// field draws the value of a field.
+func (d *drawer) field(t *tableCase, f *row.Field) row.Value {
+	for _, l := range t.links {
+		switch {
+		case l.field == f.Name && d.w.linked:
+			return d.foreign(tableOf(l.table))
+		case l.field == f.Name:
+			return row.Value{}
+		}
+	}
+	return d.nullOr(func() row.Value {
+		switch f.Type.Kind {
+		case row.Int:
+			return d.digit()
+		case row.Double:
+			return row.OfDouble(float64(d.pick(4)) / 2)
+		case row.Bool:
+			return row.OfBool(d.chance(2))
+		case row.Timestamp:
+			if f.Type.Date {
+				return row.OfTime(d.time().Time().Truncate(24 * time.Hour))
+			}
+			return d.time()
+		case row.List:
 			vs := []row.Value{}
 			for range d.pick(3) {
-				vs = append(vs, v())
+				if f.Type.Elem.Kind == row.Int {
+					vs = append(vs, d.digit())
+				} else {
+					vs = append(vs, d.word())
+				}
 			}
 			return row.OfList(vs)
 		}
-	}
-	number := func() row.Value { return row.OfInt(int64(d.pick(4))) }
-	return row.Row{
-		row.OfString(id), d.nullOr(d.word), d.nullOr(number),
-		d.nullOr(func() row.Value { return row.OfDouble(float64(d.pick(4)) / 2) }),
-		d.nullOr(func() row.Value { return row.OfBool(d.chance(2)) }), d.nullOr(d.time),
-		d.nullOr(func() row.Value { return row.OfTime(d.time().Time().Truncate(24 * time.Hour)) }),
-		d.nullOr(list(d.word)), d.nullOr(list(number)),
-	}
+		return d.word()
+	})
 }
+
+func (d *drawer) digit() row.Value { return row.OfInt(int64(d.pick(4))) }
 
 // position draws the place of an image in the source's log: the next one, or one that has been.
 func (d *drawer) position() uint64 {
@@ -188,17 +241,22 @@ func (d *drawer) position() uint64 {
 const placeholder = "__debezium_unavailable_value"
 
 func (d *drawer) upsert(m *move) {
-	m.what, m.image = upsert, d.image(m.subject)
-	if n := d.lastImage(m.subject); n != nil && d.chance(2) {
+	m.what, m.image = upsert, d.image(m.table, m.subject)
+	if n := d.lastImage(m.table, m.subject); n != nil && d.chance(2) {
 		// The same image again, or all the same but one field.
 		if changed := d.pick(len(n)); changed > 0 {
 			n[changed] = m.image[changed]
 		}
 		m.image = n
 	}
-	value := valuesOf(contactFields, m.image, d.w.debezium)
+	d.sendImage(m)
+}
+
+// sendImage makes the record of an image.
+func (d *drawer) sendImage(m *move) {
+	value := valuesOf(m.table.fields, m.image, d.w.debezium)
 	if !d.w.debezium {
-		d.send(m, "rows", m.subject, value)
+		d.send(m, m.table.topic, m.subject, value)
 		return
 	}
 	m.keep = d.chance(3)
@@ -210,7 +268,12 @@ func (d *drawer) upsert(m *move) {
 	if m.snapshot {
 		op = "r"
 	}
-	d.send(m, "rows", map[string]any{"id": m.subject}, d.envelope(m, op, "after", value))
+	d.send(m, m.table.topic, m.key(), d.envelope(m, op, "after", value))
+}
+
+// key is the key of a row as Debezium sends it.
+func (m *move) key() map[string]any {
+	return map[string]any{"id": plainValue(m.table.fields[0].Type, m.table.keyOf(m.subject), true)}
 }
 
 func (d *drawer) envelope(m *move, op, side string, value any) map[string]any {
@@ -218,10 +281,10 @@ func (d *drawer) envelope(m *move, op, side string, value any) map[string]any {
 		"lsn": m.lsn, "ts_ms": m.lsn, "snapshot": fmt.Sprint(m.snapshot)}}
 }
 
-// lastImage is the image sent last for the subject.
-func (d *drawer) lastImage(id string) row.Row {
+// lastImage is the image sent last of the row.
+func (d *drawer) lastImage(t *tableCase, id string) row.Row {
 	for _, m := range slices.Backward(d.w.moves) {
-		if m.what == upsert && m.subject == id {
+		if m.what == upsert && m.table == t && m.subject == id {
 			return slices.Clone(m.image)
 		}
 	}
@@ -231,15 +294,15 @@ func (d *drawer) lastImage(id string) row.Row {
 func (d *drawer) remove(m move) {
 	m.what = removal
 	if !d.w.debezium {
-		d.send(&m, "rows", m.subject, nil)
+		d.send(&m, m.table.topic, m.subject, nil)
 		d.w.moves = append(d.w.moves, m)
 		return
 	}
 	m.lsn = d.position()
-	key := map[string]any{"id": m.subject}
-	d.send(&m, "rows", key, d.envelope(&m, "d", "before", key))
-	tombstone := move{at: m.at, what: nothing, subject: m.subject}
-	d.send(&tombstone, "rows", key, nil)
+	key := m.key()
+	d.send(&m, m.table.topic, key, d.envelope(&m, "d", "before", key))
+	tombstone := move{at: m.at, what: nothing, table: m.table, subject: m.subject}
+	d.send(&tombstone, m.table.topic, key, nil)
 	d.w.moves = append(d.w.moves, m, tombstone)
 }
 

@@ -15,17 +15,19 @@ import (
 type delivery struct {
 	topic string
 	at    row.Instant
+	raw   []byte
 	value struct {
 		Segment, Trigger, ID, Op string
+		Audience                 string
 		Since, Until             string
 		Spell                    int
-		Cause                    struct{ Kind, Segment string }
+		Cause                    struct{ Kind, Segment, Table, Key string }
 		Event                    struct{ ID, Time string }
 	}
 }
 
 func deliveryOf(o *engine.Output) (*delivery, error) {
-	d := &delivery{topic: o.Topic, at: o.At}
+	d := &delivery{topic: o.Topic, at: o.At, raw: slices.Clone(o.Value)}
 	if o.Topic == "deadletter" {
 		return nil, fmt.Errorf("a good record went to the dead letters: %v", o.Headers)
 	}
@@ -44,16 +46,18 @@ type model struct {
 	triggers  []*oracle.Condition    // by world.triggers; nil: always
 	parts     [][2]*oracle.Condition // by world.triggers; nil: all events count
 	order     []int                  // of the segments of a settlement, by world.segments
-	subjects  map[string]*subjectModel
+	all       []*subjectModel
+	rows      map[rowKey]*rowModel
+	truncated map[*tableCase]uint64
+	linked    oracle.Tables
 	whenFirst bool // planted fault: triggers see what was before the change
 }
 
 // subjectModel is a subject with all its data, and what the engine has said of it.
 type subjectModel struct {
+	table   *tableCase
 	id      string
 	row     row.Row
-	lsn     uint64
-	known   bool
 	events  [2][]row.Event
 	seq     uint64
 	checked row.Instant // up to here the deltas have been compared
@@ -68,12 +72,18 @@ type subjectModel struct {
 }
 
 func newModel(w *world, order []int) (*model, error) {
-	m := &model{w: w, order: order, subjects: map[string]*subjectModel{}}
-	for _, id := range subjectIDs {
-		n := len(w.segments)
-		m.subjects[id] = &subjectModel{id: id, checked: start - 1, fixed: start - 1, states: statesOf(w),
-			members: make([]bool, n), spells: make([]int, n),
-			since: make([]row.Instant, n), fired: map[int][]row.Instant{}}
+	m := &model{w: w, order: order, rows: map[rowKey]*rowModel{}, truncated: map[*tableCase]uint64{}}
+	m.link()
+	for _, t := range tables {
+		if !t.audience || t != contactTable && !w.linked {
+			continue
+		}
+		for _, id := range t.ids {
+			n := len(w.segments)
+			m.all = append(m.all, &subjectModel{table: t, id: id, checked: start - 1, fixed: start - 1, states: statesOf(w),
+				members: make([]bool, n), spells: make([]int, n),
+				since: make([]row.Instant, n), fired: map[int][]row.Instant{}})
+		}
 	}
 	for i := range w.segments {
 		c, err := oracleOfSegment(w, &w.segments[i])
@@ -96,7 +106,7 @@ func newModel(w *world, order []int) (*model, error) {
 		if kind == onAbsence {
 			kind = t.wait.kinds[0]
 		}
-		c, err := oracleOf(w, kind, "").Compile(t.when)
+		c, err := oracleOf(w, t.subject, kind, t.table(), "").Compile(t.when)
 		if err != nil {
 			return nil, err
 		}
@@ -116,16 +126,23 @@ func segmentNames(w *world) []string {
 
 var oracles = map[string]*oracle.Oracle{}
 
-// oracleOf returns the oracle of the world's scope in a trigger of a kind, or in a segment (-1) with a zone.
-func oracleOf(w *world, kind int, zone string) *oracle.Oracle {
+// oracleOf returns the oracle of an audience's scope in a trigger of a kind, on rows of a table perhaps, or in a segment
+// (-1) with a zone.
+func oracleOf(w *world, audience *tableCase, kind int, changed *tableCase, zone string) *oracle.Oracle {
 	names := segmentNames(w)
-	key := fmt.Sprint(w.retention, kind, names, zone)
+	if kind != onRow {
+		changed = nil
+	}
+	key := fmt.Sprintf("%v %s %d %p %v %s", w.retention, audience.name, kind, changed, names, zone)
 	if o := oracles[key]; o != nil {
 		return o
 	}
-	contact := row.NewSchema("contact", contactFields)
-	s := expr.Scope{Audience: contact, Segments: names, Zone: (&segmentCase{zone: zone}).location()}
+	s := expr.Scope{Audience: row.NewSchema(audience.name, audience.fields), Segments: names, Tables: linkedTables,
+		Zone: (&segmentCase{zone: zone}).location()}
 	for i, name := range kindNames {
+		if audience != contactTable {
+			break
+		}
 		k := expr.EventKind{Schema: row.NewSchema(name, eventFields)}
 		if w.retention[i] != "" {
 			p, err := expr.ParsePeriod(w.retention[i])
@@ -139,8 +156,8 @@ func oracleOf(w *world, kind int, zone string) *oracle.Oracle {
 			s.Event = k.Schema
 		}
 	}
-	if kind == onRow {
-		s.Change = contact
+	if changed != nil {
+		s.Change = row.NewSchema(changed.name, changed.fields)
 	}
 	o, err := oracle.New(s)
 	if err != nil {
@@ -150,49 +167,16 @@ func oracleOf(w *world, kind int, zone string) *oracle.Oracle {
 	return o
 }
 
-func (m *model) input(s *subjectModel, now row.Instant, members []bool) *expr.Input {
-	return &expr.Input{Now: now, Subject: s.row, Events: s.events[:],
-		Segment: func(i int) (bool, row.Instant) { return members[i], row.Never }}
+// subject returns the subject that a row of a table is; nil if it is none.
+func (m *model) subject(t *tableCase, id string) *subjectModel {
+	i := slices.IndexFunc(m.all, func(s *subjectModel) bool { return s.table == t && s.id == id })
+	if i < 0 {
+		return nil
+	}
+	return m.all[i]
 }
 
-// change applies a move to its subject. It tells whether anything happened that the engine must look at, and gives
-// what triggers see.
-func (m *model) change(mv *move) (happened bool, before, after row.Row, event *row.Event) {
-	s := m.subjects[mv.subject]
-	switch mv.what {
-	case upsert, removal:
-		if s.known && mv.lsn > 0 && s.lsn > 0 && mv.lsn <= s.lsn {
-			return false, nil, nil, nil
-		}
-		image := mv.image
-		if mv.keep {
-			image = slices.Clone(image)
-			image[1] = row.Value{}
-			if s.row != nil {
-				image[1] = s.row[1]
-			}
-		}
-		before = s.row
-		s.lsn, s.known = mv.lsn, true
-		if before.Same(image) {
-			return false, nil, nil, nil
-		}
-		s.row = image
-		return true, before, image, nil
-	case occurrence:
-		same := func(e row.Event) bool { return e.ID == mv.event.ID }
-		if mv.event.ID != "" && slices.ContainsFunc(s.events[mv.kind], same) {
-			return false, nil, nil, nil
-		}
-		s.seq++
-		e := mv.event
-		e.Seq = s.seq
-		list := append(slices.Clone(s.events[mv.kind]), e)
-		slices.SortStableFunc(list, func(a, b row.Event) int { return row.CompareTimes(a.Time, b.Time) })
-		s.events[mv.kind] = list
-		return true, nil, nil, &e
-	case command:
-		return s.command(mv), nil, nil, nil
-	}
-	return false, nil, nil, nil
+func (m *model) input(s *subjectModel, now row.Instant, members []bool) *expr.Input {
+	return &expr.Input{Now: now, Subject: s.row, Events: s.events[:], Linked: m.linked,
+		Segment: func(i int) (bool, row.Instant) { return members[i], row.Never }}
 }

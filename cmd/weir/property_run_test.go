@@ -40,8 +40,10 @@ func (w *world) check(f fault) error {
 		return fmt.Errorf("%w: %w", errUnfit, err)
 	}
 	var order []int
-	for _, s := range c.Audience("contact").Segments {
-		order = append(order, slices.Index(segmentNames(w), s.Name))
+	for _, a := range c.Audiences {
+		for _, s := range a.Segments {
+			order = append(order, slices.Index(segmentNames(w), s.Name))
+		}
 	}
 	m, err := newModel(w, order)
 	if err != nil {
@@ -54,7 +56,7 @@ func (w *world) check(f fault) error {
 	if err := first.all(); err != nil {
 		return err
 	}
-	w.deltas = strings.Count(first.text.String(), "\n")
+	w.deltas, w.led = strings.Count(first.text.String(), "\n"), first.led()
 	for i := range w.moves {
 		if err := m.step(&w.moves[i], first.outputs[i]); err != nil {
 			return fmt.Errorf("move %d: %w", i, err)
@@ -67,7 +69,17 @@ func (w *world) check(f fault) error {
 	if a, b := first.text.String(), second.text.String(); a != b {
 		return fmt.Errorf("disturbed, it came out otherwise: %s", firstDifference(a, b))
 	}
-	return nil
+	return w.checkSpread(f, c, first)
+}
+
+// led counts the outputs about subjects that a row of another table, or another row, gave rise to.
+func (r *propertyRun) led() (n int) {
+	for _, d := range slices.Concat(r.outputs...) {
+		if c := &d.value.Cause; c.Kind == "row" && (c.Table != d.value.Audience || c.Key != d.value.ID) {
+			n++
+		}
+	}
+	return n
 }
 
 // firstDifference shows the first lines that differ.
@@ -75,7 +87,7 @@ func firstDifference(a, b string) string {
 	as, bs := strings.Split(a, "\n"), strings.Split(b, "\n")
 	for i := range min(len(as), len(bs)) {
 		if as[i] != bs[i] {
-			return fmt.Sprintf("output %d\n  plain     %s\n  disturbed %s", i, as[i], bs[i])
+			return fmt.Sprintf("output %d\n  first %s\n  now   %s", i, as[i], bs[i])
 		}
 	}
 	return "one is longer"
@@ -107,10 +119,13 @@ type propertyRun struct {
 	epoch     int
 	disturbed bool
 
+	partitions int32 // 0: one
+
 	store     *state.Store
 	replay    *engine.Replay
-	facts     map[string]state.Fact
-	keys      []string // in the order of their last facts
+	facts     map[string]state.Fact // by partition and key
+	homes     map[string]int32      // their partitions
+	keys      []string              // in the order of their last facts
 	move      int
 	committed int // moves that are
 	outputs   [][]*delivery
@@ -119,7 +134,7 @@ type propertyRun struct {
 
 func (r *propertyRun) all() (err error) {
 	r.outputs = make([][]*delivery, len(r.world.moves)+1)
-	r.facts = map[string]state.Fact{}
+	r.facts, r.homes = map[string]state.Fact{}, map[string]int32{}
 	if r.store, err = state.OpenMem(); err != nil {
 		return err
 	}
@@ -138,7 +153,10 @@ func (r *propertyRun) all() (err error) {
 		}
 	}
 	r.move = len(r.world.moves)
-	return errors.Join(r.replay.Flush(), r.replay.Release())
+	if err := errors.Join(r.replay.Flush(), r.replay.Release()); err != nil {
+		return err
+	}
+	return r.leftover()
 }
 
 // step makes one move.
@@ -173,21 +191,23 @@ func (r *propertyRun) start(i int) error {
 		d = &faultyDecoder{Decoder: d, change: r.fault.change}
 	}
 	cfg := engine.ReplayConfig{EpochRecords: r.epoch, Facts: r.commit,
-		Task: engine.TaskConfig{App: "weir", Format: emit.JSON, CacheBytes: 1 << 16, Counts: &engine.Counts{}}}
+		Task: engine.TaskConfig{App: "weir", Format: emit.JSON, CacheBytes: 1 << 16, Counts: &engine.Counts{},
+			Partitions: r.partitions}}
 	var err error
 	r.replay, err = engine.NewReplay(cfg, r.catalog, r.store, d, r.write)
 	return err
 }
 
 // commit follows the facts of an epoch, as the compacted changelog does. The epoch ends with the present move.
-func (r *propertyRun) commit(_ int32, facts []state.Fact) {
+func (r *propertyRun) commit(partition int32, facts []state.Fact) {
 	r.committed = r.move + 1
 	for _, f := range facts {
-		key := string(f.Key)
+		key := fmt.Sprint(partition, " ", string(f.Key))
 		if _, ok := r.facts[key]; ok {
 			r.keys = slices.DeleteFunc(r.keys, func(k string) bool { return k == key })
 		}
 		r.keys = append(r.keys, key)
+		r.homes[key] = partition
 		r.facts[key] = state.Fact{Key: bytes.Clone(f.Key), Value: bytes.Clone(f.Value)}
 	}
 }
@@ -258,16 +278,18 @@ func (r *propertyRun) restore() error {
 	if r.store, err = state.OpenMem(); err != nil {
 		return err
 	}
-	var facts []state.Fact
-	for _, k := range r.keys {
-		facts = append(facts, r.facts[k])
-	}
-	if r.fault.restore != nil {
-		facts = r.fault.restore(facts)
-	}
 	b := r.store.NewBatch()
-	for _, f := range facts {
-		if err := b.Put(0, f); err != nil {
+	for p := range max(r.partitions, 1) {
+		var facts []state.Fact
+		for _, k := range r.keys {
+			if r.homes[k] == p {
+				facts = append(facts, r.facts[k])
+			}
+		}
+		if r.fault.restore != nil {
+			facts = r.fault.restore(facts)
+		}
+		if err := b.PutAll(p, facts); err != nil {
 			return err
 		}
 	}

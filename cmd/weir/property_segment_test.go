@@ -14,6 +14,7 @@ import (
 // segmentCase is a segment; in_segment names only those before it.
 type segmentCase struct {
 	name, where      string // where is empty: static
+	audience         *tableCase
 	members          []string
 	include, exclude []string
 	zone             string      // empty: UTC
@@ -31,7 +32,15 @@ var (
 
 // segment draws a segment of any kind.
 func (d *drawer) segment(name string) segmentCase {
-	c := segmentCase{name: name, freeze: row.Earliest}
+	c := segmentCase{name: name, audience: contactTable, freeze: row.Earliest}
+	if d.w.linked && d.focus[leadTable] && d.chance(2) {
+		c.audience = leadTable
+	}
+	d.audience = c.audience
+	if d.w.linked && d.chance(2) { // one of the plain kind
+		c.where = d.bool(2, "")
+		return c
+	}
 	if d.chance(7) {
 		c.members = d.ids()
 		return c
@@ -60,7 +69,7 @@ func (d *drawer) segment(name string) segmentCase {
 
 func (d *drawer) ids() []string {
 	var ids []string
-	for _, id := range append([]string{"c-9"}, subjectIDs...) {
+	for _, id := range append([]string{"c-9"}, d.audience.ids...) {
 		if d.chance(2) {
 			ids = append(ids, id)
 		}
@@ -89,19 +98,20 @@ func (d *drawer) edit(m *move) bool {
 		return false
 	}
 	m.what, m.segment, m.add = command, i, d.chance(2)
+	m.table, m.subject = c.audience, c.audience.ids[d.pick(len(c.audience.ids))]
 	verb := "remove"
 	if m.add {
 		verb = "add"
 	}
-	d.send(m, "weir.commands", "contact/"+m.subject,
-		map[string]any{"command": verb, "segment": c.name, "audience": "contact", "id": m.subject})
+	d.send(m, "weir.commands", m.table.name+"/"+m.subject,
+		map[string]any{"command": verb, "segment": c.name, "audience": m.table.name, "id": m.subject})
 	return true
 }
 
 // text writes the segment as a user would.
 func (c *segmentCase) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "---\nkind: Segment\nname: %s\naudience: contact\n", c.name)
+	fmt.Fprintf(&b, "---\nkind: Segment\nname: %s\naudience: %s\n", c.name, c.audience.name)
 	if c.where == "" {
 		fmt.Fprintf(&b, "members: [%s]\n", strings.Join(c.members, ", "))
 		return b.String()
@@ -179,6 +189,7 @@ func (m *model) membershipsTo(s *subjectModel, now row.Instant, n int) []bool {
 	for i := range n {
 		c, st := &m.w.segments[i], &s.states[i]
 		switch {
+		case c.audience != s.table:
 		case c.where == "":
 			out[i] = st.after(slices.Contains(c.members, s.id))
 		case c.frozen:
@@ -223,6 +234,9 @@ func (m *model) fix(s *subjectModel, upTo row.Instant) {
 	states := slices.Clone(s.states)
 	for i := range states {
 		c := &m.w.segments[i]
+		if c.audience != s.table {
+			continue
+		}
 		met := func(at row.Instant) bool { return s.row != nil && m.condition(s, i, at, m.membershipsTo(s, at, i)) }
 		if c.frozen && !states[i].decided && c.freeze <= upTo {
 			states[i].decided, states[i].chosen = true, met(c.freeze)
@@ -236,15 +250,16 @@ func (m *model) fix(s *subjectModel, upTo row.Instant) {
 	s.states, s.fixed = states, upTo
 }
 
-// command makes a move's edit part of a subject; false if nothing is new.
-func (s *subjectModel) command(mv *move) bool {
-	s.states = slices.Clone(s.states)
+// edits tells whether a move's edit is new to a subject.
+func (s *subjectModel) edits(mv *move) bool {
 	st := &s.states[mv.segment]
-	if st.edited && st.added == mv.add {
-		return false
-	}
-	st.edited, st.added = true, mv.add
-	return true
+	return !st.edited || st.added != mv.add
+}
+
+// command makes a move's edit part of a subject.
+func (s *subjectModel) command(mv *move) {
+	s.states = slices.Clone(s.states)
+	s.states[mv.segment].edited, s.states[mv.segment].added = true, mv.add
 }
 
 // oracleOfSegment returns the condition of a segment for the interpreter; nil of a static one.
@@ -252,7 +267,7 @@ func oracleOfSegment(w *world, c *segmentCase) (*oracle.Condition, error) {
 	if c.where == "" {
 		return nil, nil
 	}
-	return oracleOf(w, -1, c.zone).Compile(c.where)
+	return oracleOf(w, c.audience, -1, nil, c.zone).Compile(c.where)
 }
 
 // shiftIn moves an instant by a span, calendar months being meant in a zone.

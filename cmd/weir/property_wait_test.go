@@ -94,7 +94,7 @@ type waitFiring struct {
 func partsOf(w *world, t *triggerCase) (parts [2]*oracle.Condition, err error) {
 	for i, when := range t.wait.whens {
 		if t.kind == onAbsence && when != "" {
-			if parts[i], err = oracleOf(w, t.wait.kinds[i], "").Compile(when); err != nil {
+			if parts[i], err = oracleOf(w, contactTable, t.wait.kinds[i], nil, "").Compile(when); err != nil {
 				return parts, err
 			}
 		}
@@ -134,7 +134,7 @@ func moved(v row.Value, period string, n int64) row.Instant {
 
 // nextDate returns the first instant from from on at which a date of a row comes, by trying one after the other.
 func nextDate(w *waitCase, r row.Row, from row.Instant) row.Instant {
-	i := slices.IndexFunc(contactFields, func(f row.Field) bool { return f.Name == w.field })
+	i := slices.IndexFunc(contactTable.fields, func(f row.Field) bool { return f.Name == w.field })
 	if r == nil || r[i].IsNull() {
 		return row.Never
 	}
@@ -156,6 +156,7 @@ func (m *model) await(s *subjectModel, at row.Instant, before, after row.Row, ki
 	for i := range m.w.triggers {
 		t := &m.w.triggers[i]
 		switch {
+		case t.subject != s.table:
 		case t.kind == onDate && event == nil:
 			due := nextDate(&t.wait, after, at)
 			if due == nextDate(&t.wait, before, at) {

@@ -12,6 +12,7 @@ import (
 // world is one case of the property: a catalog and what happens.
 type world struct {
 	catalog   string
+	linked    bool // links between tables are followed
 	debezium  bool
 	retention [2]string // of the event kinds; empty: for ever
 	segments  []segmentCase
@@ -20,18 +21,29 @@ type world struct {
 	cuts      []cut // how the second run is disturbed, by move
 	epoch     int   // moves of an epoch in the second run
 	deltas    int   // outputs of the last check
+	led       int   // those of them that come from rows to which links lead
 }
 
 // triggerCase is a trigger, on one of rows, an event kind, a segment, a date and an absence.
 type triggerCase struct {
 	name    string
-	kind    int    // 0, 1: an event kind; onRow; onSegment; onDate; onAbsence
-	actions string // "" for all, or one of them
-	field   string // row: only updates of this one
-	segment int    // its position in world.segments
+	subject *tableCase // the audience
+	kind    int        // 0, 1: an event kind; onRow; onSegment; onDate; onAbsence
+	via     *viaCase   // row: of another table, or of another row; nil: the subject's own
+	actions string     // "" for all, or one of them
+	field   string     // row: only updates of this one
+	segment int        // its position in world.segments
 	wait    waitCase
 	when    string
 	limit   limitCase
+}
+
+// table is the one on whose rows the trigger is.
+func (t *triggerCase) table() *tableCase {
+	if t.via != nil {
+		return tableOf(t.via.table)
+	}
+	return t.subject
 }
 
 const (
@@ -46,7 +58,8 @@ type move struct {
 	at      row.Instant
 	what    moveKind
 	record  engine.Record
-	subject string
+	table   *tableCase // of the row, or of the subject
+	subject string     // its key
 
 	image    row.Row // upsert
 	keep     bool    // upsert: the field s was not sent
@@ -66,6 +79,7 @@ const (
 	clockMove moveKind = iota
 	upsert
 	removal
+	truncation
 	occurrence
 	command
 	repeated // the record before, again
@@ -86,20 +100,11 @@ const (
 var cutNames = [...]string{"", "flush", "restart", "restore", "crash"}
 
 var (
-	kindNames  = [2]string{"bought", "opened"}
-	subjectIDs = []string{"c-1", "c-2"}
-	spans      = []string{"1h", "1d", "10d", "30d", "90d", "1mo", "6mo", "1y"}
-	edges      = append([]string{"400d", "13mo", "500d", "48h", "36h", "240h"}, spans...)
-	start      = row.At(time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC))
+	kindNames = [2]string{"bought", "opened"}
+	spans     = []string{"1h", "1d", "10d", "30d", "90d", "1mo", "6mo", "1y"}
+	edges     = append([]string{"400d", "13mo", "500d", "48h", "36h", "240h"}, spans...)
+	start     = row.At(time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC))
 
-	contactFields = []row.Field{
-		{Name: "id", Type: row.Type{Kind: row.String}}, {Name: "s", Type: row.Type{Kind: row.String}},
-		{Name: "n", Type: row.Type{Kind: row.Int}}, {Name: "d", Type: row.Type{Kind: row.Double}},
-		{Name: "b", Type: row.Type{Kind: row.Bool}}, {Name: "t", Type: row.Type{Kind: row.Timestamp}},
-		{Name: "day", Type: row.Type{Kind: row.Timestamp, Date: true}},
-		{Name: "tags", Type: row.Type{Kind: row.List, Elem: &row.Type{Kind: row.String}}},
-		{Name: "nums", Type: row.Type{Kind: row.List, Elem: &row.Type{Kind: row.Int}}},
-	}
 	eventFields = []row.Field{
 		{Name: "s", Type: row.Type{Kind: row.String}}, {Name: "n", Type: row.Type{Kind: row.Int}},
 	}
@@ -112,10 +117,10 @@ func (w *world) text() string {
 		format = "debezium"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "kind: Table\nname: contact\naudience: true\nkey: id\n"+
-		"source: {topic: rows, format: %s}\nfields:\n", format)
-	for _, f := range contactFields {
-		fmt.Fprintf(&b, "  %s: %s\n", f.Name, f.Type)
+	for i, t := range tables {
+		if i == 0 || w.linked {
+			t.write(&b, format, w.linked)
+		}
 	}
 	for i, name := range kindNames {
 		fmt.Fprintf(&b, "---\nkind: Event\nname: %s\nsource: {topic: events, format: json, match: {type: %s}}\n"+
@@ -128,10 +133,10 @@ func (w *world) text() string {
 		b.WriteString(w.segments[i].text())
 	}
 	for _, t := range w.triggers {
-		fmt.Fprintf(&b, "---\nkind: Trigger\nname: %s\naudience: contact\n", t.name)
+		fmt.Fprintf(&b, "---\nkind: Trigger\nname: %s\naudience: %s\n", t.name, t.subject.name)
 		switch t.kind {
 		case onRow:
-			b.WriteString("on: {table: contact")
+			fmt.Fprintf(&b, "on: {table: %s", t.table().name)
 		case onSegment:
 			fmt.Fprintf(&b, "on: {segment: %s", w.segments[t.segment].name)
 		case onDate, onAbsence:
@@ -146,6 +151,9 @@ func (w *world) text() string {
 			fmt.Fprintf(&b, ", fields: [%s]", t.field)
 		}
 		b.WriteString("}\n")
+		if t.via != nil {
+			fmt.Fprintf(&b, "via: %s\n", strings.Join(t.via.links, "."))
+		}
 		if t.when != "" {
 			fmt.Fprintf(&b, "when: >\n  %s\n", t.when)
 		}
