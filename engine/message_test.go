@@ -137,7 +137,7 @@ func TestMessagesThatAreNone(t *testing.T) {
 	newer := append([]byte{}, good...)
 	newer[1] = messageFormat + 1
 	unknown := append([]byte{}, good...)
-	unknown[2] = byte(hopMessage) + 1
+	unknown[2] = byte(linkedMessage) + 1
 	for _, bad := range []struct {
 		name, want string
 		value      []byte

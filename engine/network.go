@@ -76,6 +76,26 @@ func (t *Task) Link(now row.Instant, max int) error {
 	t.fill.Network, t.filled, t.epoch.began = t.catalog.Network(), true, true
 	t.links.linking = nil
 	t.unblock()
+	return t.dropTold()
+}
+
+// linkNothing says that there are no rows in any partition.
+func (t *Task) linkNothing() {
+	t.links.linking = nil
+	t.fill.Network, t.filled = t.catalog.Network(), true
+}
+
+// dropTold takes back what others have told of the rows that they have sent.
+func (t *Task) dropTold() error {
+	told, err := t.links.overlay.Subscribers("", "", 0)
+	if err != nil {
+		return err
+	}
+	for _, s := range told {
+		if err := t.putLink(state.SubscriberTombstone("", "", 0, s.Partition)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

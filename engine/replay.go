@@ -68,8 +68,13 @@ func NewReplay(cfg ReplayConfig, c *catalog.Catalog, s *state.Store, d Decoder,
 	return r, nil
 }
 
-// link brings the catalog's links over the rows of all tasks.
+// link brings the catalog's links over the rows of all tasks, if there are any.
 func (r *Replay) link() error {
+	if r.now == row.Earliest {
+		for _, t := range r.tasks {
+			t.linkNothing()
+		}
+	}
 	for linking := true; linking; {
 		linking = false
 		for _, t := range r.tasks {
