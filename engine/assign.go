@@ -12,8 +12,9 @@ import (
 
 // restoreResult is what a restore posts to the loop when it ends.
 type restoreResult struct {
-	task *workerTask
-	err  error
+	task     *workerTask
+	revision int64 // that the partition has and the worker has not got yet
+	err      error
 }
 
 // assign starts the restore of a partition that is now the worker's.
@@ -116,11 +117,11 @@ func (w *Worker) read(ctx context.Context, p int32, from int64) error {
 // takeRestored opens the tasks whose restore has ended and lets their records come.
 func (w *Worker) takeRestored(s Session) error {
 	var ready []Resumption
+	waited := w.swaps.early
+	w.swaps.early = nil
 	for {
-		var r restoreResult
-		select {
-		case r = <-w.restored:
-		default:
+		r, ok := w.nextRestored(&waited)
+		if !ok {
 			if len(ready) > 0 {
 				s.Resume(ready)
 				w.publish()
@@ -137,6 +138,14 @@ func (w *Worker) takeRestored(s Session) error {
 		if r.err != nil {
 			return fmt.Errorf("cannot restore partition %d: %w", p, r.err)
 		}
+		var err error
+		if r.revision, err = w.early(p); err != nil {
+			return &stateError{err}
+		}
+		if r.revision > 0 {
+			w.swaps.early = append(w.swaps.early, r)
+			continue
+		}
 		task, err := OpenTask(p, w.catalog, w.store, w.config.Task)
 		if err != nil {
 			return &stateError{err}
@@ -147,6 +156,20 @@ func (w *Worker) takeRestored(s Session) error {
 			w.config.Logger.Debug("bringing the catalog over the subjects", "partition", p)
 		}
 		ready = append(ready, r.task.resumption())
+	}
+}
+
+// nextRestored returns a restore that has ended: one of those that waited for a revision, or a new one.
+func (w *Worker) nextRestored(waited *[]restoreResult) (r restoreResult, ok bool) {
+	if len(*waited) > 0 {
+		r, *waited = (*waited)[0], (*waited)[1:]
+		return r, true
+	}
+	select {
+	case r = <-w.restored:
+		return r, true
+	default:
+		return r, false
 	}
 }
 

@@ -70,7 +70,7 @@ func (t *Task) adopt() {
 		t.defs[s.ID] = &definition{Definition: definitionOf(s), dirty: true}
 	}
 	t.fill = state.Fill{Revision: t.fact.Revision, At: row.Earliest, Waits: t.catalog.WaitsHash(), Done: true,
-		Network: t.fill.Network}
+		Network: t.fill.Network, Published: t.catalog.Revision}
 	t.filled = true
 }
 

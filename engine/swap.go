@@ -27,6 +27,7 @@ type swaps struct {
 	refused atomic.Int64                    // the last revision that can't be used here
 	at      row.Instant                     // when next was first seen: tasks finish what came due before it
 	waiting time.Time                       // since when records wait for a revision; zero: none do
+	early   []restoreResult                 // of partitions that have a revision which has not come here yet
 	version atomic.Int64                    // in force
 }
 
@@ -39,6 +40,19 @@ func (w *Worker) Refuse(revision int64) { w.swaps.refused.Store(revision) }
 
 // Revision returns the revision of the catalog in force. Any goroutine may call it.
 func (w *Worker) Revision() int64 { return w.swaps.version.Load() }
+
+// early returns the revision that a partition has if this worker, which follows the topic of catalogs, has not got it
+// yet; 0 if it has. Opened by an older catalog the partition would be brought back to that, and forth again.
+func (w *Worker) early(p int32) (revision int64, err error) {
+	if !w.config.Task.Progress {
+		return 0, nil
+	}
+	fill, held, err := w.store.Fill(p)
+	if err != nil || !held || fill.Published <= max(w.catalog.Revision, w.swaps.refused.Load()) {
+		return 0, err
+	}
+	return fill.Published, nil
+}
 
 // swap puts the next catalog in force once every task has done what came due before it.
 func (w *Worker) swap() error {
@@ -86,6 +100,9 @@ func (w *Worker) awaitRevision() {
 	accepts, waiting := w.swaps.refused.Load(), int64(0)
 	for _, t := range w.tasks {
 		waiting = max(waiting, t.ahead)
+	}
+	for _, r := range w.swaps.early {
+		waiting = max(waiting, r.revision)
 	}
 	switch {
 	case waiting == 0:

@@ -151,3 +151,55 @@ func TestSwapWaitsForWhatIsDue(t *testing.T) {
 		t.Errorf("revision %d is in force: %v", w.Revision(), err)
 	}
 }
+
+// resumed is a session that only notes what is resumed.
+type resumed struct {
+	Session
+	partitions []int32
+}
+
+// Resume implements Session.
+func (r *resumed) Resume(rs []Resumption) {
+	for _, one := range rs {
+		r.partitions = append(r.partitions, one.Partition)
+	}
+}
+
+// TestPartitionWaitsForItsRevision shows that a worker does not bring a partition back to an older catalog, of which
+// another worker has put the next revision in force before it got the partition.
+func TestPartitionWaitsForItsRevision(t *testing.T) {
+	first, second := swapCatalog(t, 1, swapTables), swapCatalog(t, 2, swapTables+swapEvents)
+	w, other := swapWorker(t, second) // as the other worker would have left the store
+	other.task.config.Progress = true
+	if err := other.task.Reset(); err != nil {
+		t.Fatal(err)
+	}
+	other.stepAndApply(t, w)
+
+	w.config.Task.Progress, w.catalog = true, first
+	late := &workerTask{cancel: func() {}}
+	w.tasks[0] = late
+	w.restored <- restoreResult{task: late}
+	var s resumed
+	for range 2 {
+		if err := errors.Join(w.takeRestored(&s), w.swap()); err != nil {
+			t.Fatal(err)
+		}
+		if late.task != nil || len(s.partitions) > 0 {
+			t.Fatal("the partition was opened by an older catalog")
+		}
+	}
+	w.Swap(second)
+	if err := errors.Join(w.swap(), w.takeRestored(&s)); err != nil {
+		t.Fatal(err)
+	}
+	if late.task == nil || len(s.partitions) != 1 {
+		t.Fatal("the partition was not opened though its revision has come")
+	}
+	if _, sweeping := late.task.Sweeping(); sweeping {
+		t.Error("the partition is swept, but it has the revision already")
+	}
+	if err := late.task.Close(); err != nil {
+		t.Error(err)
+	}
+}

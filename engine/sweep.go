@@ -143,7 +143,8 @@ func (t *Task) beginSweep(now row.Instant, _ int) (done bool, err error) {
 	t.fact.Catalog, t.fact.Revision, t.emitter.Revision = t.catalog.Hash, revision, revision
 	waits := t.catalog.WaitsHash()
 	look := waits != t.fill.Waits || !t.fill.Done
-	t.fill = state.Fill{Revision: revision, At: now, Waits: waits, Network: t.fill.Network}
+	t.fill = state.Fill{Revision: revision, At: now, Waits: waits, Network: t.fill.Network,
+		Published: t.catalog.Revision}
 	t.filled, t.epoch.began = true, true
 	for i := range sw.plan {
 		d := &sw.plan[i]

@@ -132,6 +132,7 @@ func (w *Worker) closeTasks() {
 	for len(w.restored) > 0 {
 		<-w.restored
 	}
+	w.swaps.early = nil
 	w.publish()
 }
 

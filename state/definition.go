@@ -29,6 +29,8 @@ type Fill struct {
 	After    string      // and its own up to this id
 	Subjects uint64      // how many that are
 	Network  uint64      // catalog.Catalog.Network of the links that were brought over the rows
+	// Published is catalog.Catalog.Revision: the number that the catalog was published by.
+	Published int64
 }
 
 // FillMark is the ID of a watch that no trigger has: the subject has already been looked at for the Fill whose revision
@@ -97,20 +99,20 @@ func FillFact(f Fill) Fact {
 	return build(
 		func(b []byte) []byte { return append(b, keyFill) },
 		func(b []byte) []byte {
-			b = wire.AppendString(wire.AppendString(wire.AppendArray(b, 8), f.Audience), f.After)
+			b = wire.AppendString(wire.AppendString(wire.AppendArray(b, 9), f.Audience), f.After)
 			b = wire.AppendInt(wire.AppendInt(b, f.Revision), int64(f.At))
 			done := uint64(0)
 			if f.Done {
 				done = 1
 			}
 			b = wire.AppendUint(wire.AppendUint(b, f.Waits), done)
-			return wire.AppendUint(wire.AppendUint(b, f.Subjects), f.Network)
+			return wire.AppendInt(wire.AppendUint(wire.AppendUint(b, f.Subjects), f.Network), f.Published)
 		})
 }
 
 // DecodeFillFact reads the value of a FillFact.
 func DecodeFillFact(value []byte) (f Fill, err error) {
-	b, err := openArray(value, 7)
+	b, err := openArray(value, 9)
 	if err != nil {
 		return f, err
 	}
@@ -129,9 +131,8 @@ func DecodeFillFact(value []byte) (f Fill, err error) {
 	f.Waits, b = r.uint(b), r.rest
 	f.Done, b = r.uint(b) != 0, r.rest
 	f.Subjects, b = r.uint(b), r.rest
-	if r.err == nil && len(b) > 0 { // the first facts end here
-		f.Network = r.uint(b)
-	}
+	f.Network, b = r.uint(b), r.rest
+	f.Published = r.int(b)
 	return f, r.err
 }
 

@@ -21,6 +21,7 @@ func TestDefinitionsComeBack(t *testing.T) {
 			Revision: rapid.Int64().Draw(t, "revision"), At: row.Instant(rapid.Int64().Draw(t, "at")),
 			Waits: rapid.Uint64().Draw(t, "waits"), Done: rapid.Bool().Draw(t, "done"),
 			Audience: awkward.Draw(t, "of"), After: awkward.Draw(t, "after"), Subjects: rapid.Uint64().Draw(t, "subjects"),
+			Network: rapid.Uint64().Draw(t, "network"), Published: rapid.Int64().Draw(t, "published"),
 		}
 		s, err := OpenMem()
 		if err != nil {

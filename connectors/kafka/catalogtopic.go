@@ -241,9 +241,16 @@ func Members(ctx context.Context, cfg Config) (int, error) {
 		return 0, err
 	}
 	defer cl.Close()
-	groups, err := kadm.NewClient(cl).DescribeGroups(ctx, cfg.App)
-	if err != nil {
-		return 0, fmt.Errorf("cannot describe group %s: %w", cfg.App, err)
+	ctx, cancel := context.WithTimeout(ctx, topicWait)
+	defer cancel()
+	for {
+		groups, err := kadm.NewClient(cl).DescribeGroups(ctx, cfg.App)
+		if err == nil {
+			return len(groups[cfg.App].Members), nil
+		}
+		// Brokers that have never had a group make their topic of groups first.
+		if classify(err) != classAborted || pause(ctx, topicPause) != nil {
+			return 0, fmt.Errorf("cannot describe group %s: %w", cfg.App, err)
+		}
 	}
-	return len(groups[cfg.App].Members), nil
 }
