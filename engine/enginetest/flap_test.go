@@ -82,7 +82,8 @@ func drawLife(c *catalog.Catalog, r *rand.Rand) (still, life []engine.Change) {
 		still = append(still, change("account", fmt.Sprint("a", i), map[string]string{}, 0))
 	}
 	for i := range 6 {
-		still = append(still, change("contact", fmt.Sprint("c", i), map[string]string{"account_id": fmt.Sprint("a", r.IntN(3))}, 0))
+		account := fmt.Sprint("a", r.IntN(3))
+		still = append(still, change("contact", fmt.Sprint("c", i), map[string]string{"account_id": account}, 0))
 	}
 	contact, account := fmt.Sprint("c", r.IntN(6)), fmt.Sprint("a", r.IntN(3))
 	for i := range 1 + r.IntN(3) {
