@@ -90,9 +90,16 @@ func (t *Task) takeCopy(m *message) error {
 	case !kept && !s.Known, kept && s.Known && m.rev < s.Version.Lo:
 		return nil
 	case !kept:
+		if m.kind == imageMessage { // a hop has a number of its own
+			t.links.gone.put(cacheKey{m.table, m.key}, m.rev)
+		}
 		return t.copyRow(e, nil, row.Version{}, false, m)
 	}
 	version := row.Version{Known: true, Lo: m.rev}
+	if rev := t.links.gone.rev(cacheKey{m.table, m.key}); !s.Known && m.rev < rev {
+		version.Lo = rev // what it was then is not of interest here; whoever sends m says so later, too
+		return t.copyRow(e, nil, version, true, m)
+	}
 	if s.Row.Same(m.row) {
 		if s.Version != version || !s.Known {
 			s.Version, s.Known, e.rowChanged = version, true, true
@@ -160,6 +167,24 @@ func (t *Task) forgetStream(table *catalog.Table, target string, stream uint64) 
 	}
 	return nil
 }
+
+// goneCopies are the revisions of rows of which copies were dropped lately: an image that is older, and comes later since
+// who sends it is behind, must not bring back what was. It is a memory of what happened just now and no fact; without
+// it, after a restart, subjects may be taken for a moment to what they were.
+type goneCopies struct{ young, old map[cacheKey]uint64 }
+
+// goneMost is how many revisions each of the two generations holds.
+const goneMost = 4096
+
+func (g *goneCopies) put(k cacheKey, rev uint64) {
+	if g.young == nil || len(g.young) >= goneMost {
+		g.old, g.young = g.young, map[cacheKey]uint64{}
+	}
+	g.young[k] = max(rev, g.young[k])
+}
+
+// rev returns the revision at which the copy was dropped; 0 if it was not.
+func (g *goneCopies) rev(k cacheKey) uint64 { return max(g.young[k], g.old[k]) }
 
 // copyRow makes r the copy of a row whose home is elsewhere, as m says; known false: nothing is known of it any more. m
 // is nil if the copy is forgotten.

@@ -23,6 +23,7 @@ type links struct {
 	rows    linkedRows
 	linking *linking // nil: the catalog's links have been brought over the rows
 	serving *serving // nil: no other partition waits for rows
+	gone    goneCopies
 
 	unneeded []streamKey // what may be given up as soon as the change of a row has been followed to its end
 	givingUp bool
@@ -81,6 +82,7 @@ func (t *Task) nextLink() uint64 {
 // resetLinks takes what is known of links from the store.
 func (t *Task) resetLinks() error {
 	t.links.held = t.links.held[:0]
+	t.links.gone = goneCopies{} // some of it may not have happened
 	t.links.rows, t.links.holding = linkedRows{task: t}, false
 	t.links.unneeded = t.links.unneeded[:0]
 	if t.links.overlay == nil {

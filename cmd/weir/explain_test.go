@@ -33,7 +33,7 @@ func TestExplainPrints(t *testing.T) {
 		{"explain", "form-but-no-purchase", "--catalog", "demo"},
 		{"explain", "people-of-large-accounts", "--catalog", "demo"},
 		{"explain", "valuable-accounts", "--catalog", "demo"},
-		{"explain", "opportunity-in-valuable-account", "--catalog", "demo"},
+		{"explain", "deal-at-valuable-account", "--catalog", "demo"},
 		why("looks-at-prices", "c-1", "2026-03-01T10:00:03Z"),
 		why("looks-at-prices", "c-1", "2026-03-01T10:00:05Z"),
 		why("looks-at-prices", "c-1", "2026-03-01T10:00:20Z"),

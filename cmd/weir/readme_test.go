@@ -23,17 +23,19 @@ func TestReadmeShowsWhatIsSo(t *testing.T) {
 			records = append(records, block.text)
 		}
 	}
-	if len(catalogs) != 2 || len(records) != 2 {
-		t.Fatalf("%d yaml blocks and %d blocks of records, want 2 and 2", len(catalogs), len(records))
+	if len(catalogs) != 2 || len(records) != 4 {
+		t.Fatalf("%d yaml blocks and %d blocks of records, want 2 and 4", len(catalogs), len(records))
 	}
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "readme.yaml"), []byte(strings.Join(catalogs, "---\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var out, complaints bytes.Buffer
-	status := run(t.Context(), []string{"replay", "--catalog", dir}, strings.NewReader(records[0]), &out, &complaints)
-	if status != exitOK || out.String() != records[1] {
-		t.Errorf("status %d, %s\n got %s\nwant %s", status, complaints.String(), out.String(), records[1])
+	for i := 0; i < len(records); i += 2 {
+		var out, complaints bytes.Buffer
+		status := run(t.Context(), []string{"replay", "--catalog", dir}, strings.NewReader(records[i]), &out, &complaints)
+		if status != exitOK || out.String() != records[i+1] {
+			t.Errorf("status %d, %s\n got %s\nwant %s", status, complaints.String(), out.String(), records[i+1])
+		}
 	}
 }
 

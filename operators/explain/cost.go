@@ -13,8 +13,8 @@ type Cost struct {
 	Nodes int `json:"nodes"` // of the condition: a measure of its length
 	// Measured is the time of an evaluation on this machine, on made-up subjects: every field has a value, every event
 	// lies within the longest window, and no text is one that a condition looks for, so that lists are gone through. It
-	// is the sum over the parts, and so no less than that of the whole, which stops at a part that decides for good. Linked
-	// rows are at hand.
+	// is the sum over the parts, and so no less than that of the whole, which stops at a part that decides for good.
+	// Linked rows are at hand.
 	Measured []Measurement `json:"measured,omitempty"`
 }
 

@@ -26,8 +26,8 @@ type Transport string
 
 // The ways.
 const (
-	// Subscribed: the subject's partition asks the home of each row once, however many of its subjects lead there, and gets
-	// every change.
+	// Subscribed: the subject's partition asks the home of each row once, however many of its subjects lead there, and
+	// gets every change.
 	Subscribed Transport = "subscribed"
 	// Delivered: rows that name the subject are sent to its home by theirs, unasked.
 	Delivered Transport = "delivered"

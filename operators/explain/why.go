@@ -46,8 +46,8 @@ type Value struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// WhyOf says why the subject is in the segment or not at the instant at. The subject, and the rows that it leads to, are
-// as the engine left them then, with all due up to at done.
+// WhyOf says why the subject is in the segment or not at the instant at. The subject, and the rows that it leads to,
+// are as the engine left them then, with all due up to at done.
 func WhyOf(s *catalog.Segment, subject *state.Subject, linked expr.Rows, at row.Instant) *Why {
 	w := &Why{Segment: s.Name, Audience: s.Audience.Table.Name, ID: subject.ID, At: at.String(),
 		Exists: subject.Row != nil}
