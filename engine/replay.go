@@ -22,6 +22,7 @@ type Replay struct {
 	steps   int
 	every   int
 	facts   func(partition int32, facts []state.Fact)
+	message func(m *Message) bool
 	outputs []Output // of the open epoch, in the order in which they came
 	taken   []int    // by task: how many of its outputs are among them
 }
@@ -38,6 +39,8 @@ type ReplayConfig struct {
 	EpochRecords int // steps of an epoch, from 1
 	// Facts is handed the facts of each epoch, partition by partition; may be nil. They are only valid during the call.
 	Facts func(partition int32, facts []state.Fact)
+	// Message is shown each message between tasks, may change it, and tells whether it arrives; nil: all do.
+	Message func(m *Message) bool
 }
 
 // replayTimers is how many timers fire before a replay closes its epoch: the memory of a long move of the clock.
@@ -49,7 +52,7 @@ func NewReplay(cfg ReplayConfig, c *catalog.Catalog, s *state.Store, d Decoder,
 	write func(*Output) error) (*Replay, error) {
 	cfg.Task.Partitions = max(cfg.Task.Partitions, 1)
 	r := &Replay{store: s, decoder: d, write: write, offsets: map[place]int64{}, now: row.Earliest,
-		every: cfg.EpochRecords, facts: cfg.Facts, taken: make([]int, cfg.Task.Partitions)}
+		every: cfg.EpochRecords, facts: cfg.Facts, message: cfg.Message, taken: make([]int, cfg.Task.Partitions)}
 	for p := range cfg.Task.Partitions {
 		task, err := OpenTask(p, c, s, cfg.Task)
 		if err != nil {
@@ -189,6 +192,9 @@ func (r *Replay) exchange(at row.Instant) error {
 		for _, t := range r.tasks {
 			for _, m := range t.Messages() {
 				quiet = false
+				if r.message != nil && !r.message(&m) {
+					continue
+				}
 				if err := r.tasks[m.To].Receive(m.Value, at); err != nil {
 					return err
 				}

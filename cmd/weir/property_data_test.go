@@ -171,12 +171,12 @@ func (m *model) arriving(s *subjectModel, in *expr.Input, mv *move, e *moveEffec
 	for i := range e.rows {
 		c := &e.rows[i]
 		from := c.after
-		if from == nil {
+		if (from == nil || m.viaBefore && c.before != nil) && !m.viaAfter {
 			from = c.before
 		}
 		for i := range m.w.triggers {
 			t := &m.w.triggers[i]
-			if t.via == nil || t.subject != s.table || t.table() != c.table || s.row == nil || !rowMeets(t, c) {
+			if t.via == nil || t.subject != s.table || t.table() != c.table || s.row == nil && !m.viaNobody || !rowMeets(t, c) {
 				continue
 			}
 			if id, ok := m.leads(t.via, from); !ok || id != s.id {

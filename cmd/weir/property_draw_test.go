@@ -117,6 +117,9 @@ func (d *drawer) move() {
 		}
 	default:
 		m.what = clockMove
+		if at := d.exact(); at >= d.now {
+			m.at, d.now = at, at
+		}
 	}
 	d.w.moves = append(d.w.moves, m)
 }
@@ -142,6 +145,28 @@ func (d *drawer) later() row.Instant {
 		return d.now + row.Instant(d.pick(3))
 	}
 	return edge
+}
+
+// exact draws an instant at which time alone may change something; row.Earliest if there is none.
+func (d *drawer) exact() row.Instant {
+	c := &d.w.segments[d.pick(len(d.w.segments))]
+	at := row.Earliest
+	switch n := d.pick(5); {
+	case n == 0:
+	case c.frozen:
+		at = c.freeze
+	case c.refresh != "":
+		at = c.lastRefresh(d.now + row.Instant(26*time.Hour))
+	case len(d.instant) == 0:
+	case n == 1:
+		at = d.instant[d.pick(len(d.instant))]
+	default:
+		at = edgeOf(d.instant[d.pick(len(d.instant))], d.edges[d.pick(len(d.edges))])
+	}
+	if at > d.now+row.Instant(550*24*time.Hour) {
+		return row.Earliest
+	}
+	return at
 }
 
 // edgeOf returns the instant a span after at.

@@ -50,7 +50,11 @@ type model struct {
 	rows      map[rowKey]*rowModel
 	truncated map[*tableCase]uint64
 	linked    oracle.Tables
+
 	whenFirst bool // planted fault: triggers see what was before the change
+	viaBefore bool // planted fault: a changed row leads where it led before
+	viaAfter  bool // planted fault: a deleted row leads nowhere
+	viaNobody bool // planted fault: a trigger may fire for a subject without a row
 }
 
 // subjectModel is a subject with all its data, and what the engine has said of it.

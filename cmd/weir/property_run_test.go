@@ -26,6 +26,7 @@ type fault struct {
 	record  func(n int, rec *engine.Record)                 // changes the record number n
 	clock   func(row.Instant) (row.Instant, bool)           // changes a move of the clock; false: drops it
 	restore func([]state.Fact) []state.Fact                 // changes what is restored
+	message func() func(m *engine.Message) bool             // of each run: changes what tasks tell each other; false: drops it
 	model   func(*model)
 }
 
@@ -120,6 +121,7 @@ type propertyRun struct {
 	disturbed bool
 
 	partitions int32 // 0: one
+	message    func(m *engine.Message) bool
 
 	store     *state.Store
 	replay    *engine.Replay
@@ -193,6 +195,10 @@ func (r *propertyRun) start(i int) error {
 	cfg := engine.ReplayConfig{EpochRecords: r.epoch, Facts: r.commit,
 		Task: engine.TaskConfig{App: "weir", Format: emit.JSON, CacheBytes: 1 << 16, Counts: &engine.Counts{},
 			Partitions: r.partitions}}
+	if r.fault.message != nil && r.message == nil {
+		r.message = r.fault.message()
+	}
+	cfg.Message = r.message
 	var err error
 	r.replay, err = engine.NewReplay(cfg, r.catalog, r.store, d, r.write)
 	return err
