@@ -261,6 +261,11 @@ func (t *Task) applyErase(c *Change, now row.Instant) error {
 	}
 	e.subject = &state.Subject{Table: s.Table, ID: s.ID, Events: make([][]row.Event, len(g.layout.Events))}
 	e.ids, e.rowChanged, e.statusChanged = nil, false, false
+	if len(e.deferred) > 0 {
+		if err := t.putLink(state.RefTombstone(waitingRef(s))); err != nil {
+			return err
+		}
+	}
 	e.deferred, e.deferredChanged = nil, false
 	return t.workInline(now, queued)
 }

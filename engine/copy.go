@@ -10,10 +10,10 @@ import (
 )
 
 // Copies of rows whose home is another partition. Several may send one row here: its home, because it leads to a row of
-// this partition or because of a subscription to it, and the homes of rows that it leads to, because of subscriptions to
-// the rows that lead there. What each of them sends comes in order, but one may be behind another. So a copy is held as
-// long as one of them says, by the last that it sent, that the row is of its stream: who does is a fact. Its content is
-// the newest that any has sent.
+// this partition or because of a subscription to it, and the homes of rows that it leads to, because of subscriptions
+// to the rows that lead there. What each of them sends comes in order, but one may be behind another. So a copy is held
+// as long as one of them says, by the last that it sent, that the row is of its stream: who does is a fact. Its content
+// is the newest that any has sent.
 
 // byHome is who vouches for a copy that leads to a row of this partition: the home of the copied row.
 const byHome = "home"
@@ -168,9 +168,9 @@ func (t *Task) forgetStream(table *catalog.Table, target string, stream uint64) 
 	return nil
 }
 
-// goneCopies are the revisions of rows of which copies were dropped lately: an image that is older, and comes later since
-// who sends it is behind, must not bring back what was. It is a memory of what happened just now and no fact; without
-// it, after a restart, subjects may be taken for a moment to what they were.
+// goneCopies are the revisions of rows of which copies were dropped lately: an image that is older, and comes later
+// since who sends it is behind, must not bring back what was. It is a memory of what happened just now and no fact;
+// without it, after a restart, subjects may be taken for a moment to what they were.
 type goneCopies struct{ young, old map[cacheKey]uint64 }
 
 // goneMost is how many revisions each of the two generations holds.

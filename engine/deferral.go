@@ -40,14 +40,49 @@ func (t *Task) affect(e *entry, d *deferral, now row.Instant) error {
 		t.mark(e)
 		if t.links.holding {
 			t.links.held = append(t.links.held, cacheKey{e.subject.Table, e.subject.ID})
+			return nil
 		}
-		return nil
+		return t.putLink(state.RefFact(waitingRef(e.subject)))
 	case len(e.deferred) > 0:
 		e.deferred, e.deferredChanged = append(e.deferred, *d), true
 		return t.resume(e, now)
 	}
 	t.settleAnd(e, now, d)
 	return t.links.rows.err
+}
+
+// waitingRef says that changes of a subject wait.
+func waitingRef(s *state.Subject) state.Ref {
+	return state.Ref{Index: waitingIndex, To: s.Table, From: s.ID}
+}
+
+var waitingIndex = indexOf("waiting")
+
+// resumeAll carries out the changes of all subjects that wait for nothing any more: it may have been given up with a
+// catalog.
+func (t *Task) resumeAll(now row.Instant) error {
+	for _, a := range t.catalog.Audiences {
+		ids, err := t.links.overlay.Refs(waitingIndex, a.Table.Name, "", 0)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			e, err := t.load(t.groups[a.Table.Name], id)
+			if err != nil {
+				return err
+			}
+			if waits, err := t.waiting(e); err != nil || waits {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			if err := t.resume(e, now); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // resume carries out the changes that waited, in their order.
@@ -57,6 +92,15 @@ func (t *Task) resume(e *entry, now row.Instant) error {
 	waited := e.deferred
 	e.deferred, e.deferredChanged = nil, true
 	t.mark(e)
+	ref := waitingRef(e.subject)
+	if held, err := t.links.overlay.HasRef(ref); err != nil || held {
+		if err == nil {
+			err = t.putLink(state.RefTombstone(ref))
+		}
+		if err != nil {
+			return err
+		}
+	}
 	if err := t.visitFirst(e, now); err != nil {
 		return err
 	}

@@ -231,8 +231,8 @@ func (t *Task) need(p *catalog.Place, key string) error {
 	return nil
 }
 
-// unneed notes what a row leads to that is no longer needed at a place. It takes nothing away yet: the rows must stay as
-// they are until all that they led to has been found.
+// unneed notes what a row leads to that is no longer needed at a place. It takes nothing away yet: the rows must stay
+// as they are until all that they led to has been found.
 func (t *Task) unneed(p *catalog.Place, key string) error {
 	e, err := t.load(t.groups[p.Table.Name], key)
 	if err != nil {

@@ -47,7 +47,8 @@ func (t *Task) startLinking() error {
 	t.links.linking, t.links.serving = nil, nil
 	if t.fill.Network != t.catalog.Network() {
 		l := &linking{}
-		l.steps = []func(int) (bool, error){t.request, t.linkRows, t.needTargets, t.dropRefs, t.dropSubscriptions, t.allLinked}
+		l.steps = []func(int) (bool, error){
+			t.request, t.linkRows, t.needTargets, t.dropRefs, t.dropSubscriptions, t.allLinked}
 		t.links.linking = l
 	}
 	return t.startServing()
@@ -76,7 +77,10 @@ func (t *Task) Link(now row.Instant, max int) error {
 	t.fill.Network, t.filled, t.epoch.began = t.catalog.Network(), true, true
 	t.links.linking = nil
 	t.unblock()
-	return t.dropTold()
+	if err := t.dropTold(); err != nil {
+		return err
+	}
+	return t.resumeAll(t.tick(now))
 }
 
 // linkNothing says that there are no rows in any partition.
@@ -111,8 +115,8 @@ func (t *Task) request(int) (bool, error) {
 	return true, nil
 }
 
-// takeRequest notes that a partition waits for rows. It is kept as a subscriber to no row, until they are sent: which may
-// be only when this partition has the same catalog.
+// takeRequest notes that a partition waits for rows. It is kept as a subscriber to no row, until they are sent: which
+// may be only when this partition has the same catalog.
 func (t *Task) takeRequest(m *message) error {
 	err := t.putLink(state.SubscriberFact(state.Subscriber{Stream: m.stream, Partition: m.from, Token: m.token}))
 	if err != nil {
@@ -365,7 +369,7 @@ func (t *Task) dropRefs(max int) (bool, error) {
 
 // followed returns the indexes of refs that the catalog has.
 func (t *Task) followed() map[uint64]bool {
-	followed := map[uint64]bool{}
+	followed := map[uint64]bool{waitingIndex: true}
 	for _, g := range t.groups {
 		followed[vouchersOf(g.table.Name)] = true
 		for _, p := range g.places {

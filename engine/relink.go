@@ -12,7 +12,7 @@ type move struct {
 	entry         *entry
 	before, after row.Row
 	cause         emit.Cause
-	copied        *message // of a copy: the image that it comes from; nil: this is the row's home, or the copy is forgotten
+	copied        *message // of a copy: the image that it comes from; nil: this is its home, or it is forgotten
 	was           []bool   // by place of the table: the row was needed there
 }
 

@@ -105,8 +105,8 @@ func (t *Task) catchUp(now row.Instant, max int) (done bool, err error) {
 	return t.Advance(now, true, max)
 }
 
-// awaitLinks waits until the catalog's links have been brought over the rows of all partitions. Records go on meanwhile:
-// but for the segments that are brought over, which are held, the catalog is in force.
+// awaitLinks waits until the catalog's links have been brought over the rows of all partitions. Records go on
+// meanwhile: but for the segments that are brought over, which are held, the catalog is in force.
 func (t *Task) awaitLinks(row.Instant, int) (done bool, err error) {
 	sw := t.sweep
 	if t.Linking() && !sw.linking { // those that only name what is held go on by its memberships as they are
@@ -241,6 +241,11 @@ func (t *Task) visitNext(g *group, id string, now row.Instant) error {
 		if t.sweep.blocked, err = t.waiting(e); err != nil || t.sweep.blocked {
 			t.keep(e)
 			return err
+		}
+		if len(e.deferred) > 0 {
+			if err := t.resume(e, now); err != nil {
+				return err
+			}
 		}
 		t.bring(e, now)
 	}

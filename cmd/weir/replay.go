@@ -63,7 +63,8 @@ after all that became due up to it. Refused lines go to the deadletter topic of 
 	f.DurationVar(&o.metrics, "metrics", 0,
 		"write a metrics record per definition and interval of this length (default none)")
 	f.IntVar(&o.epoch, "epoch-records", 1000, "input lines of one epoch; the output does not depend on it")
-	f.Int32Var(&o.partitions, "partitions", 1, "run as if the topics had so many partitions; who is a member does not depend on it")
+	f.Int32Var(&o.partitions, "partitions", 1,
+		"as if the topics had so many partitions; who is a member does not depend on it")
 	f.IntVar(&o.recordBytes, "record-bytes", 1<<20, "a longer record is refused")
 	_ = cmd.MarkFlagRequired("catalog")
 	return cmd

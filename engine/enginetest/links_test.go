@@ -164,7 +164,8 @@ func (n *net) run() {
 		var ready []int
 		for i := range n.tasks {
 			_, sweeping := n.tasks[i].Sweeping()
-			if len(n.inputs[i])+len(n.boxes[i]) > 0 || n.tasks[i].Working() || n.tasks[i].Linking() || n.tasks[i].Serving() || sweeping ||
+			task := n.tasks[i]
+			if len(n.inputs[i])+len(n.boxes[i]) > 0 || task.Working() || task.Linking() || task.Serving() || sweeping ||
 				n.next != nil && !n.swapped[i] {
 				ready = append(ready, i)
 			}

@@ -45,8 +45,8 @@ var ways = []way{
 	{name: "in five partitions, restored from the changelog after each step", epoch: 1, restored: true, parts: 5},
 }
 
-// Run runs the script in all ways: plain, in epochs of any size, restarted and restored after every step, and in several
-// partitions. What comes out must be what the script expects, and the same in all ways, to the byte; in several
+// Run runs the script in all ways: plain, in epochs of any size, restarted and restored after every step, and in
+// several partitions. What comes out must be what the script expects, and the same in all ways, to the byte; in several
 // partitions the same for every subject. The error says what is not, naming file and line; Failures takes it apart.
 func (s *Script) Run(cfg Config) error {
 	var plain, effects []string
