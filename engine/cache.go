@@ -9,6 +9,7 @@ type entry struct {
 	bytes   int
 	ids     []map[string]struct{} // by event kind: the ids held, built when a list is long
 
+	brief         bool // loaded by loadBriefly, and nobody else needs it yet
 	dirty         bool // the open epoch changed something: the store has not got it yet
 	rowChanged    bool
 	statusChanged bool

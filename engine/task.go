@@ -238,24 +238,24 @@ func (t *Task) load(g *group, id string) (*entry, error) {
 	return e, nil
 }
 
-// loadBriefly is load for one who looks at many subjects: one that is not in memory is not kept there, see keep.
+// loadBriefly is load for one who looks at many subjects: one that was not in memory is not kept there, see keep.
 func (t *Task) loadBriefly(g *group, id string) (*entry, error) {
 	if e := t.cache.get(cacheKey{g.table.Name, id}); e != nil {
 		return e, nil
 	}
 	e, err := t.load(g, id)
 	if err == nil {
-		t.cache.remove(cacheKey{g.table.Name, id}, e)
+		e.brief = true
 	}
 	return e, err
 }
 
 // keep keeps what loadBriefly returned in memory if the open epoch changed it.
 func (t *Task) keep(e *entry) {
-	k := cacheKey{e.subject.Table, e.subject.ID}
-	if e.dirty && t.cache.get(k) == nil {
-		t.cache.put(k, e)
+	if e.brief && !e.dirty {
+		t.cache.remove(cacheKey{e.subject.Table, e.subject.ID}, e)
 	}
+	e.brief = false
 }
 
 // mark makes e part of what the open epoch writes.
