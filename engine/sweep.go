@@ -43,7 +43,9 @@ func (t *Task) Sweeping() (done int, sweeping bool) {
 }
 
 // Preparing tells whether a changed catalog is not in force yet: no record may be applied, only Sweep be called.
-func (t *Task) Preparing() bool { return t.sweep != nil && !t.sweep.began && !t.sweep.linking }
+func (t *Task) Preparing() bool {
+	return t.sweep != nil && !t.sweep.began && !(t.sweep.linking && t.Linking())
+}
 
 // Swap puts another catalog in the place of the task's. It must be called between epochs.
 func (t *Task) Swap(c *catalog.Catalog) error {
@@ -65,7 +67,7 @@ func (t *Task) startSweep(defs []definition, began bool) {
 		return
 	}
 	sw.plan, sw.held = defs, map[string][]int{}
-	sw.phases = []phase{t.catchUp, t.awaitLinks, t.beginSweep, t.visitAll}
+	sw.phases = []phase{t.catchUp, t.awaitLinks, t.catchUp, t.beginSweep, t.visitAll}
 	for name, changed := range sw.segments {
 		sw.held[name] = withDependants(t.groups[name].audience, changed)
 		t.groups[name].segments.Hold(sw.held[name])
@@ -116,8 +118,10 @@ func (t *Task) awaitLinks(row.Instant, int) (done bool, err error) {
 		}
 		t.timers.reload()
 	}
-	sw.linking, sw.blocked = t.Linking(), t.Linking()
-	return !sw.linking, nil
+	// The next phase begins with an epoch: subjects that came in this one are not in the store yet, where they are found.
+	sw.linking = sw.linking || t.Linking()
+	sw.blocked = t.Linking() || sw.linking && t.epoch.began
+	return !sw.blocked, nil
 }
 
 // beginSweep puts the catalog in force.
