@@ -187,7 +187,7 @@ func (m *model) leads(v *viaCase, r row.Row) (id string, ok bool) {
 }
 
 // arriving returns the triggers that must fire for a subject because rows changed that lead to it.
-func (m *model) arriving(s *subjectModel, in *expr.Input, mv *move, e *moveEffect) (names []string) {
+func (m *model) arriving(s *subjectModel, in *expr.Input, e *moveEffect) (names []string) {
 	for i := range e.rows {
 		c := &e.rows[i]
 		from := c.after

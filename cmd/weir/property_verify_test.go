@@ -81,7 +81,7 @@ func (m *model) stepOf(s *subjectModel, mv *move, e *moveEffect, outs []*deliver
 	}
 	var want []string
 	if !e.erased {
-		want = append(m.changeFirings(s, in, mv, e), m.arriving(s, in, mv, e)...)
+		want = append(m.changeFirings(s, in, mv, e), m.arriving(s, in, e)...)
 	}
 	return m.fired(s, mv.at, deltas, firings, want, nil)
 }
