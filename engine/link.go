@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/weirstream/weir/operators/catalog"
 	"github.com/weirstream/weir/operators/expr"
@@ -138,6 +140,9 @@ func (r *linkedRows) Many(l *expr.Link, from row.Row) []row.Row {
 		if found := r.load(link.From, key); found != nil {
 			rows = append(rows, found)
 		}
+	}
+	if key := link.From.KeyField; link.From.Schema.Fields[key].Type.Kind == row.Int { // refs are in the order of texts
+		slices.SortFunc(rows, func(a, b row.Row) int { return cmp.Compare(a[key].Int, b[key].Int) })
 	}
 	return rows
 }

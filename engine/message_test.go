@@ -81,7 +81,7 @@ func linkMessages(c *catalog.Catalog) []message {
 	image.kind, image.schema, image.row, image.rev, image.last = imageMessage, s, account, 99, true
 	image.cause, image.born = linkCause, 1_700_000_000_000_000_001
 	gone := image
-	gone.row, gone.last = nil, false
+	gone.row, gone.last, gone.leads = nil, false, true
 	hop.kind, hop.schema, hop.row, hop.rev, hop.initial = hopMessage, s, account, 100, true
 	hop.cause, hop.born, hop.via, hop.step, hop.subject = linkCause, 1, "contact account.main", 1, "c-1"
 	deleted := hop
@@ -91,7 +91,8 @@ func linkMessages(c *catalog.Catalog) []message {
 		about.kind = kind
 		messages = append(messages, about)
 	}
-	return messages
+	return append(messages, message{kind: requestMessage, from: 5, stream: 1 << 63, token: 13},
+		message{kind: linkedMessage, from: 5, token: 13})
 }
 
 func TestMessagesComeBackAsTheyWere(t *testing.T) {

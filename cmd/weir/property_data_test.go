@@ -34,9 +34,10 @@ type moveEffect struct {
 	rows   []rowChange
 	event  *row.Event // that arrived
 	edited bool       // by a command
+	erased bool       // likewise: no trigger fires
 }
 
-func (e *moveEffect) none() bool { return len(e.rows) == 0 && e.event == nil && !e.edited }
+func (e *moveEffect) none() bool { return len(e.rows) == 0 && e.event == nil && !e.edited && !e.erased }
 
 // effect tells what a move changes, without changing it; positions are taken note of.
 func (m *model) effect(mv *move) (e moveEffect) {
@@ -54,6 +55,11 @@ func (m *model) effect(mv *move) (e moveEffect) {
 			ev := mv.event
 			ev.Seq = s.seq + 1
 			e.event = &ev
+		}
+	case erasure:
+		e.erased = true
+		if r := m.subject(mv.table, mv.subject).row; r != nil {
+			e.rows = append(e.rows, rowChange{rowKey: rowKey{mv.table, mv.subject}, before: r})
 		}
 	case command:
 		e.edited = m.subject(mv.table, mv.subject).edits(mv)
@@ -118,11 +124,16 @@ func (m *model) apply(mv *move, e *moveEffect) {
 	if len(e.rows) > 0 {
 		m.link()
 	}
-	if e.event == nil && !e.edited {
+	if e.event == nil && !e.edited && !e.erased {
 		return
 	}
 	s := m.subject(mv.table, mv.subject)
-	if e.edited {
+	switch {
+	case e.erased:
+		delete(m.rows, rowKey{mv.table, mv.subject})
+		s.forget()
+		return
+	case e.edited:
 		s.command(mv)
 		return
 	}
@@ -131,6 +142,15 @@ func (m *model) apply(mv *move, e *moveEffect) {
 	slices.SortStableFunc(list, func(a, b row.Event) int { return row.CompareTimes(a.Time, b.Time) })
 	s.events[mv.kind] = list
 	m.await(s, mv.at, nil, nil, mv.kind, e.event)
+}
+
+// forget forgets all that is known of a subject but its memberships, which the leaves still end.
+func (s *subjectModel) forget() {
+	s.events, s.pending, s.fired = [2][]row.Event{}, nil, map[int][]row.Instant{}
+	s.states = slices.Clone(s.states)
+	for i := range s.states {
+		s.states[i] = segmentState{decided: s.states[i].decided}
+	}
 }
 
 // link brings up to date by what the interpreter follows links.
@@ -167,7 +187,7 @@ func (m *model) leads(v *viaCase, r row.Row) (id string, ok bool) {
 }
 
 // arriving returns the triggers that must fire for a subject because rows changed that lead to it.
-func (m *model) arriving(s *subjectModel, in *expr.Input, mv *move, e *moveEffect) (names []string) {
+func (m *model) arriving(s *subjectModel, in *expr.Input, e *moveEffect) (names []string) {
 	for i := range e.rows {
 		c := &e.rows[i]
 		from := c.after

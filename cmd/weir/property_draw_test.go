@@ -112,7 +112,9 @@ func (d *drawer) move() {
 		}
 		m.what, m.record = repeated, d.w.moves[n-1].record
 	case 10, 11:
-		if !d.edit(&m) {
+		if d.chance(6) {
+			d.erase(&m)
+		} else if !d.edit(&m) {
 			return
 		}
 	default:

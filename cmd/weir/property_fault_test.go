@@ -65,6 +65,12 @@ var faults = []plantedFault{
 	{fault{name: "commands are dropped", change: func(c *engine.Change, _ *engine.Record) bool {
 		return c.Kind != engine.Add && c.Kind != engine.Remove
 	}}, 60},
+	{fault{name: "erasing does no more than deleting", change: func(c *engine.Change, _ *engine.Record) bool {
+		if c.Kind == engine.Erase {
+			c.Kind, c.Table = engine.Delete, c.Audience
+		}
+		return true
+	}}, 250},
 	{fault{name: "lists of members are empty", catalog: replaced("c-1", "c-9")}, 60},
 	{fault{name: "ids are not included", catalog: without("include: ")}, 60},
 	{fault{name: "ids are not excluded", catalog: without("exclude: ")}, 60},

@@ -91,6 +91,9 @@ func (l *leftovers) add(p int32, f state.Fact) error {
 		if err != nil {
 			return err
 		}
+		if k.Table == "" && k.Stream == 0 {
+			return nil // that partition has sent all its rows that lead here
+		}
 		name := stream(k.Subscriber, k.Table, k.ID, k.Stream)
 		l.held["subscriber "+name], l.want[name] = true, s.Token
 		if engine.Home(k.ID, l.partitions) != p {

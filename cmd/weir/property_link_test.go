@@ -66,7 +66,9 @@ func (d *drawer) follow(x string, t *tableCase, depth int) string {
 	d.variable++
 	v := fmt.Sprintf("v%d", d.variable)
 	inner := d.follow(v, way.to, depth-1)
-	switch d.pick(8) {
+	switch d.pick(9) {
+	case 8:
+		return d.of(x+"[0].n > 1", x+".map("+v+", "+v+`.s)[0] == "a"`, x+`.map(`+v+", "+v+".n) == [1, 2]")
 	case 0:
 		return x + ".size() " + d.of("==", ">", "<", ">=") + " " + d.of("0", "1", "2")
 	case 1, 2, 3:

@@ -30,11 +30,15 @@ var linkFaults = []plantedFault{
 			return true
 		})()
 	}}, 60},
-	{fault{name: "nobody subscribes", message: messages(func(m *linkMessage) bool { return m.kind != subscribeMessage })}, 60},
+	{fault{name: "nobody subscribes", message: messages(func(m *linkMessage) bool {
+		return m.kind != subscribeMessage
+	})}, 60},
 	{fault{name: "giving up is ignored", message: messages(func(m *linkMessage) bool {
 		return m.kind != unsubscribeMessage
 	})}, 60},
-	{fault{name: "nothing is complete", message: messages(func(m *linkMessage) bool { return m.kind != completeMessage })}, 60},
+	{fault{name: "nothing is complete", message: messages(func(m *linkMessage) bool {
+		return m.kind != completeMessage
+	})}, 60},
 	{fault{name: "changes don't reach the triggers of other partitions", message: messages(func(m *linkMessage) bool {
 		return m.kind != hopMessage
 	})}, 60},
@@ -46,7 +50,7 @@ var linkFaults = []plantedFault{
 	{fault{name: "rows fire for subjects that are not there", model: func(m *model) { m.viaNobody = true }}, 150},
 	{fault{name: "links lead by another field",
 		catalog: replaced("contact, field: contact_id, reverse: deals", "contact, field: other_id, reverse: deals")}, 60},
-	{fault{name: "all is any", catalog: replaced(".all(v", ".exists(v")}, 60},
+	{fault{name: "all is any", catalog: replaced(".all(v", ".exists(v")}, 600},
 	{fault{name: "truncations are ignored", change: func(c *engine.Change, _ *engine.Record) bool {
 		return c.Kind != engine.Truncate
 	}}, 60},

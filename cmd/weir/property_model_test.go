@@ -130,8 +130,8 @@ func segmentNames(w *world) []string {
 
 var oracles = map[string]*oracle.Oracle{}
 
-// oracleOf returns the oracle of an audience's scope in a trigger of a kind, on rows of a table perhaps, or in a segment
-// (-1) with a zone.
+// oracleOf returns the oracle of an audience's scope in a trigger of a kind, on rows of a table perhaps, or in a
+// segment (-1) with a zone.
 func oracleOf(w *world, audience *tableCase, kind int, changed *tableCase, zone string) *oracle.Oracle {
 	names := segmentNames(w)
 	if kind != onRow {

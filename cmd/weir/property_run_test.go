@@ -26,7 +26,7 @@ type fault struct {
 	record  func(n int, rec *engine.Record)                 // changes the record number n
 	clock   func(row.Instant) (row.Instant, bool)           // changes a move of the clock; false: drops it
 	restore func([]state.Fact) []state.Fact                 // changes what is restored
-	message func() func(m *engine.Message) bool             // of each run: changes what tasks tell each other; false: drops it
+	message func() func(m *engine.Message) bool             // changes what tasks tell each other; false: drops it
 	model   func(*model)
 }
 

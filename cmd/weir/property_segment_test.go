@@ -108,6 +108,17 @@ func (d *drawer) edit(m *move) bool {
 	return true
 }
 
+// erase draws a command that forgets a subject.
+func (d *drawer) erase(m *move) {
+	m.what = erasure
+	if d.w.linked && d.chance(4) {
+		m.table = leadTable
+		m.subject = leadTable.ids[d.pick(len(leadTable.ids))]
+	}
+	d.send(m, "weir.commands", m.table.name+"/"+m.subject,
+		map[string]any{"command": "erase", "audience": m.table.name, "id": m.subject})
+}
+
 // text writes the segment as a user would.
 func (c *segmentCase) text() string {
 	var b strings.Builder

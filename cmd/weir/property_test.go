@@ -17,8 +17,8 @@ const (
 
 // TestProperty draws catalogs and histories and compares what the engine says with cel-go's interpreter on the full
 // data, at every change and at many instants in between; then it runs each history again, cut into other epochs,
-// restarted, restored and crashed, and compares the outputs to the byte, and in several partitions, where all that comes
-// out for each subject must be the same and nothing may be left over. rapid prints the seed of a failure.
+// restarted, restored and crashed, and compares the outputs to the byte, and in several partitions, where for each
+// subject the same must come out. Nothing may be left that nothing needs. rapid prints the seed of a failure.
 func TestProperty(t *testing.T) {
 	checks := os.Getenv("WEIR_PROPERTY_CHECKS")
 	if checks == "" {

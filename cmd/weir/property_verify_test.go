@@ -67,13 +67,23 @@ func (m *model) stepOf(s *subjectModel, mv *move, e *moveEffect, outs []*deliver
 	} else if err := m.settled(s, mv.at, deltas); err != nil {
 		return err
 	}
+	if e.erased && s.table == mv.table && s.id == mv.subject {
+		clear(s.spells)
+		if len(firings) > 0 {
+			return fmt.Errorf("%v fired for a subject that is being erased", firings[0])
+		}
+		return nil
+	}
 	in := m.input(s, mv.at, s.members)
 	if m.whenFirst {
 		in = m.input(old, mv.at, old.members)
 		in.Linked = linked
 	}
-	want := m.changeFirings(s, in, mv, e)
-	return m.fired(s, mv.at, deltas, firings, append(want, m.arriving(s, in, mv, e)...), nil)
+	var want []string
+	if !e.erased {
+		want = append(m.changeFirings(s, in, mv, e), m.arriving(s, in, e)...)
+	}
+	return m.fired(s, mv.at, deltas, firings, want, nil)
 }
 
 // isAbout tells whether an output is about a subject.

@@ -82,6 +82,7 @@ const (
 	truncation
 	occurrence
 	command
+	erasure
 	repeated // the record before, again
 	nothing  // the tombstone after a delete
 )
