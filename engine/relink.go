@@ -194,6 +194,9 @@ func distinct(a, b string) []string {
 
 // sendParents sends a row to the homes of the rows that it leads or led to by links that are followed backwards.
 func (t *Task) sendParents(g *group, m *move, image *message) {
+	if len(g.gathered) == 0 {
+		return
+	}
 	sent := map[int32]bool{t.partition: true}
 	for _, l := range g.gathered {
 		for _, parent := range distinct(leadsTo(m.before, l), leadsTo(m.after, l)) {
