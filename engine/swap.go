@@ -2,6 +2,8 @@ package engine
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +31,7 @@ type swaps struct {
 	waiting time.Time                       // since when records wait for a revision; zero: none do
 	early   []restoreResult                 // of partitions that have a revision which has not come here yet
 	version atomic.Int64                    // in force
+	linking time.Time                       // since when tasks wait for rows of others, or the last time that was told
 }
 
 // Swap puts a catalog in force, between two epochs of a later moment. Any goroutine may call it.
@@ -120,6 +123,38 @@ func (w *Worker) awaitRevision() {
 			t.task.accepts = accepts
 		}
 	}
+}
+
+// linkWait is how long tasks wait for rows of other partitions before that is told.
+const linkWait = 10 * time.Second
+
+// tellUnlinked says, now and then, for which partitions tasks wait that have not sent the rows which a catalog's links
+// lead here.
+func (w *Worker) tellUnlinked() error {
+	waiting := map[int32]bool{}
+	for _, t := range w.tasks {
+		if t.task == nil || !t.task.Linking() {
+			continue
+		}
+		missing, err := t.task.Unlinked()
+		if err != nil {
+			return &stateError{err}
+		}
+		for _, p := range missing {
+			waiting[p] = true
+		}
+	}
+	switch {
+	case len(waiting) == 0:
+		w.swaps.linking = time.Time{}
+	case w.swaps.linking.IsZero():
+		w.swaps.linking = time.Now()
+	case time.Since(w.swaps.linking) > linkWait:
+		w.swaps.linking = time.Now()
+		w.config.Logger.Warn("segments wait for rows of other partitions, which the catalog's links lead to this worker: "+
+			"are all workers running, and have they this revision?", "partitions", slices.Sorted(maps.Keys(waiting)))
+	}
+	return nil
 }
 
 // sweep brings a changed catalog over subjects, as long as the epoch has room for that.

@@ -147,6 +147,9 @@ func (w *Worker) round(ctx context.Context, s Session) error {
 	if err := w.swap(); err != nil {
 		return err
 	}
+	if err := w.tellUnlinked(); err != nil {
+		return err
+	}
 	wait, recordsMax := w.wait(), w.config.EpochRecords
 	if wait == 0 && time.Since(w.polled) < pollEvery {
 		return w.epoch(ctx, s) // what is at hand is worked off before more is taken on

@@ -100,6 +100,7 @@ type Segment struct {
 	Freeze   *Freeze       // nil: not frozen
 	Refresh  *Refresh      // nil: continuous
 	Zone     string        // name of the time zone of calendar units; empty: UTC
+	meaning  uint64
 }
 
 // Editable tells whether commands add members to the segment and remove them: it is static or frozen.

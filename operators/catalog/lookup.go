@@ -15,6 +15,7 @@ type lookup struct {
 	segments  map[string]*Segment
 	layouts   map[string]*state.Layout
 	topics    []string
+	waits     uint64 // WaitsHash
 }
 
 // reading is what an audience finds by what changed: positions of segments in Audience.Segments, ascending.
@@ -58,6 +59,10 @@ func (c *Catalog) Index() {
 		c.layouts[a.Table.Name] = a.layout()
 		a.index()
 	}
+	for _, s := range c.Segments {
+		s.meaning = s.hashMeaning()
+	}
+	c.waits = c.hashWaits()
 	c.indexLinks()
 	for topic := range topics {
 		c.topics = append(c.topics, topic)

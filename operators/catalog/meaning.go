@@ -10,7 +10,10 @@ import (
 // Meaning returns the hash of everything that a segment's members follow from, but for the data: its definition, and
 // what it reads as far as the catalog says what that is. Of segments that it names only their names count, since it
 // follows them by their changes. Two revisions in which it is the same give the same members.
-func (s *Segment) Meaning() uint64 {
+func (s *Segment) Meaning() uint64 { return s.meaning }
+
+// hashMeaning returns what Meaning is to return.
+func (s *Segment) hashMeaning() uint64 {
 	h := fnv.New64a()
 	s.write(h)
 	if s.Where == nil {
@@ -53,7 +56,10 @@ func (s *Segment) Meaning() uint64 {
 
 // WaitsHash returns the hash of what the triggers of all audiences wait for, and of which limits there are: where it is
 // the same, no subject's watches need another look.
-func (c *Catalog) WaitsHash() uint64 {
+func (c *Catalog) WaitsHash() uint64 { return c.waits }
+
+// hashWaits returns what WaitsHash is to return.
+func (c *Catalog) hashWaits() uint64 {
 	h := fnv.New64a()
 	for _, a := range c.Audiences {
 		ids := make([]uint64, 0, len(a.watchers))
