@@ -94,6 +94,7 @@ func (p *program) commands() []*cobra.Command {
 		p.diffCommand(),
 		p.applyCommand(),
 		p.testCommand(),
+		p.catalogCommand(),
 		p.replayCommand(),
 		p.benchCommand(),
 		p.explainCommand(),
