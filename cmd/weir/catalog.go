@@ -13,11 +13,12 @@ func (p *program) catalogCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "catalog",
 		Short: "List, show and add built-in triggers, with the tables and events that they need",
-		Long: "catalog is about the definitions that weir brings along for a CRM: triggers on contacts, leads, opportunities,\n" +
-			"cases, orders, marketing events, forms, the website, surveys, emails, text messages and other channels, with the\n" +
-			"tables, events and segments that they need. They are written in weir's own language: what is added to a folder is\n" +
-			"the folder's own from then on, to be changed as one likes. Rows come as Debezium writes them, from topics\n" +
-			"crm.public.TABLE, events as JSON from the topic engagement: edit the sources if yours are elsewhere.\n\n" +
+		Long: "catalog is about the definitions that weir brings along for a CRM: triggers on contacts, leads,\n" +
+			"opportunities, cases, orders, marketing events, forms, the website, surveys, emails, text messages and other\n" +
+			"channels, with the tables, events and segments that they need. They are written in weir's own language: what\n" +
+			"is added to a folder is the folder's own from then on, to be changed as one likes. Rows come as Debezium\n" +
+			"writes them, from topics crm.public.TABLE, events as JSON from the topic engagement: edit the sources if\n" +
+			"yours are elsewhere.\n\n" +
 			"NAME is the name of a definition, the theme that the list has it under, or a pattern of either with * and ?.\n\n" +
 			"Exit status: 0 fine, 1 error, 2 wrong use.",
 		Example: "  weir catalog list 'opportunity-*'\n  weir catalog show cart-abandoned\n" +

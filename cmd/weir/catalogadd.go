@@ -27,9 +27,9 @@ func (p *program) catalogAddCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME...",
 		Short: "Write built-in definitions and all that they need into a folder of your catalog",
-		Long: "add writes each definition into the file NAME.yaml of DIR, unless the folder says the same somewhere already. What\n" +
-			"is there is never changed: if a definition of that name says something else, or the catalog would have a fault,\n" +
-			"nothing is written. At the end the whole folder is checked, as by weir check.",
+		Long: "add writes each definition into the file NAME.yaml of DIR, unless the folder says the same somewhere\n" +
+			"already. What is there is never changed: if a definition of that name says something else, or the catalog\n" +
+			"would have a fault, nothing is written. At the end the whole folder is checked, as by weir check.",
 		Example: "  weir catalog add opportunity-won low-survey-score --dir catalog/\n" +
 			"  weir catalog add --all --dir catalog/ --scripts && weir test catalog/",
 		Args: func(cmd *cobra.Command, given []string) error {

@@ -84,7 +84,8 @@ func (l *library) choose(names []string) ([]*catalog.Written, error) {
 			for i := range l.definitions {
 				known[i] = l.definitions[i].Name
 			}
-			return nil, usagef("there is no built-in definition %q%s; see 'weir catalog list'", name, didYouMean(name, known, ""))
+			return nil, usagef("there is no built-in definition %q%s; see 'weir catalog list'", name,
+				didYouMean(name, known, ""))
 		}
 		for _, d := range found {
 			if !seen[d] {

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// Whatever the text, Parse returns a catalog or faults that have a place within it, and never panics.
+// Whatever the text, Parse returns a catalog or faults that have a place within it, and never panics; nor does
+// Definitions.
 func FuzzParse(f *testing.F) {
 	for _, dir := range []string{".", "ok", "bad"} {
 		for _, file := range cases(f, dir) {
@@ -21,6 +22,11 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if len(text) > 1<<14 {
 			return
+		}
+		for _, d := range Definitions([]File{{Name: "x.yaml", Text: text}}) {
+			if d.Line < 1 || d.Text == "" || !d.Same(&d) {
+				t.Errorf("definition %v at line %d is not itself: %q", d.Reference, d.Line, d.Text)
+			}
 		}
 		c, err := Parse([]File{base, {Name: "x.yaml", Text: text}})
 		if err == nil {

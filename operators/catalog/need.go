@@ -22,7 +22,7 @@ func (n *needs) add(r Reference) {
 		return
 	}
 	n.seen[r] = true
-	there := true
+	var there bool
 	switch r.Kind {
 	case "Table":
 		there = n.table(n.catalog.Table(r.Name))
@@ -32,8 +32,6 @@ func (n *needs) add(r Reference) {
 		there = n.segment(n.catalog.Segment(r.Name))
 	case "Trigger":
 		there = n.trigger(r.Name)
-	default:
-		there = false
 	}
 	if there {
 		n.found = append(n.found, r)

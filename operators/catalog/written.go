@@ -36,7 +36,8 @@ func (w *Written) About() string {
 	return strings.Join(words, " ")
 }
 
-// ReadFiles returns the files that Load reads in a folder, ordered by name. The error is Faults: those that can't be read.
+// ReadFiles returns the files that Load reads in a folder, ordered by name. The error is Faults: those that can't be
+// read.
 func ReadFiles(dir string) ([]File, error) {
 	files, faults := read(dir)
 	if len(faults) > 0 {
