@@ -56,7 +56,7 @@ func (p *program) catalogListCommand() *cobra.Command {
 }
 
 func (p *program) catalogList(names []string) error {
-	l, err := openLibrary()
+	l, err := openLibrary(libraryFormat)
 	if err != nil {
 		return err
 	}
@@ -74,13 +74,21 @@ func (p *program) catalogList(names []string) error {
 }
 
 func (p *program) catalogShowCommand() *cobra.Command {
-	return &cobra.Command{
+	var format string
+	cmd := &cobra.Command{
 		Use:     "show NAME...",
 		Short:   "Print the YAML of built-in definitions and of all that they need",
 		Example: "  weir catalog show opportunity-won",
 		Args:    atLeastOne,
-		RunE:    func(_ *cobra.Command, given []string) error { return p.catalogShow(given) },
+		RunE:    func(_ *cobra.Command, given []string) error { return p.catalogShow(given, format) },
 	}
+	formatFlag(cmd, &format)
+	return cmd
+}
+
+// formatFlag adds --format.
+func formatFlag(cmd *cobra.Command, format *string) {
+	cmd.Flags().StringVar(format, "format", libraryFormat, "source format of the tables: `"+strings.Join(rowFormats, "|")+"`")
 }
 
 // atLeastOne takes one name or more.
@@ -91,8 +99,8 @@ func atLeastOne(cmd *cobra.Command, given []string) error {
 	return nil
 }
 
-func (p *program) catalogShow(names []string) error {
-	l, err := openLibrary()
+func (p *program) catalogShow(names []string, format string) error {
+	l, err := openLibrary(format)
 	if err != nil {
 		return err
 	}

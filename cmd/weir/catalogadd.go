@@ -20,6 +20,7 @@ type addOptions struct {
 	dir     string
 	all     bool
 	scripts bool
+	format  string
 }
 
 func (p *program) catalogAddCommand() *cobra.Command {
@@ -48,12 +49,16 @@ func (p *program) catalogAddCommand() *cobra.Command {
 			if o.dir == "" {
 				return usagef("weir catalog add needs --dir, the folder of your catalog")
 			}
+			if o.scripts && o.format != libraryFormat && o.format != "json" {
+				return usagef("--scripts: they are there for rows as %s and json, not as %s", libraryFormat, o.format)
+			}
 			return p.catalogAdd(o)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.dir, "dir", "", "folder of your catalog; it is made if it is not there")
 	f.BoolVar(&o.all, "all", false, "add everything")
+	formatFlag(cmd, &o.format)
 	f.BoolVar(&o.scripts, "scripts", false, "add the script NAME.weir of each trigger too, for weir test")
 	return cmd
 }
@@ -72,7 +77,7 @@ type addition struct {
 }
 
 func (p *program) catalogAdd(o addOptions) error {
-	l, err := openLibrary()
+	l, err := openLibrary(o.format)
 	if err != nil {
 		return err
 	}

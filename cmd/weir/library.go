@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"embed"
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/weirstream/weir/operators/catalog"
@@ -20,10 +23,21 @@ type library struct {
 	catalog     *catalog.Catalog
 	definitions []catalog.Written // in order of themes; their names differ, whatever their kinds
 	byName      map[string]*catalog.Written
+	format      string // of the rows
 }
 
-// openLibrary reads what is embedded.
-func openLibrary() (*library, error) {
+// libraryFormat is the source format of the rows as the embedded definitions have it; rowFormats are those that can
+// take its place without other changes.
+const libraryFormat = "debezium"
+
+var rowFormats = []string{libraryFormat, "json", "avro", "msgpack"}
+
+// openLibrary reads what is embedded, for rows that come in a format.
+func openLibrary(format string) (*library, error) {
+	if !slices.Contains(rowFormats, format) {
+		return nil, usagef("--format %s: rows may come as %s; for others edit the sources after adding", format,
+			strings.Join(rowFormats, ", "))
+	}
 	var files []catalog.File
 	names, err := fs.Glob(libraryFiles, "library/*.yaml")
 	if err != nil {
@@ -34,13 +48,15 @@ func openLibrary() (*library, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cannot read the built-in definitions: %w", err)
 		}
+		text = bytes.ReplaceAll(text, []byte("format: "+libraryFormat+"}"), []byte("format: "+format+"}"))
 		files = append(files, catalog.File{Name: name, Text: text})
 	}
 	c, err := catalog.Parse(files)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the built-in definitions: %w", err)
 	}
-	l := &library{catalog: c, definitions: catalog.Definitions(files), byName: map[string]*catalog.Written{}}
+	l := &library{catalog: c, definitions: catalog.Definitions(files), byName: map[string]*catalog.Written{},
+		format: format}
 	for i := range l.definitions {
 		l.byName[l.definitions[i].Name] = &l.definitions[i]
 	}
@@ -112,11 +128,22 @@ func (l *library) with(chosen []*catalog.Written) []*catalog.Written {
 	return all
 }
 
-// script returns the script that shows a trigger; nil for what has none.
+// In scripts: rows that Debezium's snapshots read, which plain rows have nothing like, and the others.
+var (
+	snapshotLine = regexp.MustCompile(`(?m)^cdc \w+ r .*\n`)
+	changeLine   = regexp.MustCompile(`(?m)^cdc (\w+) [cu] \d+ `)
+)
+
+// script returns the script that shows a trigger, for rows in the library's format, which is debezium or json; nil for
+// what has none.
 func (l *library) script(d *catalog.Written) []byte {
 	text, err := libraryFiles.ReadFile("library/" + d.Name + ".weir")
 	if d.Kind != "Trigger" || err != nil {
 		return nil
+	}
+	if l.format == "json" {
+		text = snapshotLine.ReplaceAll(text, nil)
+		text = changeLine.ReplaceAll(text, []byte("row $1 "))
 	}
 	return text
 }

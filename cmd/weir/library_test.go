@@ -16,8 +16,14 @@ import (
 
 // Everything can be added to a folder, whose scripts then pass: each with the files that it names alone.
 func TestLibraryScripts(t *testing.T) {
+	for _, format := range []string{"debezium", "json"} {
+		t.Run(format, func(t *testing.T) { addsEverything(t, format) })
+	}
+}
+
+func addsEverything(t *testing.T, format string) {
 	dir := filepath.Join(t.TempDir(), "catalog")
-	r := weir(t, nil, "catalog", "add", "--all", "--dir", dir, "--scripts")
+	r := weir(t, nil, "catalog", "add", "--all", "--dir", dir, "--scripts", "--format", format)
 	if r.code != exitOK || !strings.HasSuffix(r.stdout, "ok: 14 tables, 43 events, 2 segments, 84 triggers\n") {
 		t.Fatalf("status %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
@@ -30,7 +36,7 @@ func TestLibraryScripts(t *testing.T) {
 // Every trigger has a script that fires it, and that holds a case in which it does not fire: if the trigger is made
 // less choosy, the script fails.
 func TestLibraryScriptsShowBothSides(t *testing.T) {
-	l, err := openLibrary()
+	l, err := openLibrary(libraryFormat)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,6 +167,9 @@ func TestCatalogListAndShow(t *testing.T) {
 		{"--help", 0, "weir catalog add cart-abandoned", ""},
 		{"add", 2, "", "needs the NAME"},
 		{"add case-created", 2, "", "needs --dir"},
+		{"show account --format avro", 0, "source: {topic: crm.public.account, format: avro}\n", ""},
+		{"show account --format xml", 2, "", "rows may come as debezium, json, avro, msgpack"},
+		{"add account --dir x --format avro --scripts", 2, "", "not as avro"},
 		{"add --all case-created --dir x", 2, "", "leave the names out"},
 	} {
 		r := weir(t, nil, append([]string{"catalog"}, strings.Fields(c.args)...)...)
