@@ -88,7 +88,8 @@ func (p *program) catalogShowCommand() *cobra.Command {
 
 // formatFlag adds --format.
 func formatFlag(cmd *cobra.Command, format *string) {
-	cmd.Flags().StringVar(format, "format", libraryFormat, "source format of the tables: `"+strings.Join(rowFormats, "|")+"`")
+	cmd.Flags().StringVar(format, "format", libraryFormat,
+		"source format of the tables: `"+strings.Join(rowFormats, "|")+"`")
 }
 
 // atLeastOne takes one name or more.
