@@ -27,8 +27,11 @@ func byStream(stream uint64, target string) string {
 func vouchersOf(table string) uint64 { return indexOf("copy " + table) }
 
 // vouchedBy is the index of the copies for which a link's streams vouch, by the keys of the rows that are led to.
-func vouchedBy(stream uint64) uint64 { return stream ^ indexOf("stream") }
+func vouchedBy(stream uint64) uint64 { return stream ^ streamIndex }
 
+var streamIndex = indexOf("stream")
+
+// indexOf is the FNV-1a hash of a name, by which facts name it.
 func indexOf(name string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(name))

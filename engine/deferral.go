@@ -71,13 +71,11 @@ func (t *Task) resumeAll(now row.Instant) error {
 			if err != nil {
 				return err
 			}
-			if waits, err := t.waiting(e); err != nil || waits {
-				if err != nil {
-					return err
-				}
-				continue
+			waits, err := t.waiting(e)
+			if err == nil && !waits {
+				err = t.resume(e, now)
 			}
-			if err := t.resume(e, now); err != nil {
+			if err != nil {
 				return err
 			}
 		}
@@ -92,14 +90,8 @@ func (t *Task) resume(e *entry, now row.Instant) error {
 	waited := e.deferred
 	e.deferred, e.deferredChanged = nil, true
 	t.mark(e)
-	ref := waitingRef(e.subject)
-	if held, err := t.links.overlay.HasRef(ref); err != nil || held {
-		if err == nil {
-			err = t.putLink(state.RefTombstone(ref))
-		}
-		if err != nil {
-			return err
-		}
+	if err := t.setRef(waitingRef(e.subject), false); err != nil {
+		return err
 	}
 	if err := t.visitFirst(e, now); err != nil {
 		return err

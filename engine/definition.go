@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"fmt"
-	"hash/fnv"
 	"slices"
 
 	"github.com/weirstream/weir/operators/catalog"
@@ -82,9 +81,7 @@ func (t *Task) adoptCounted() {
 		if k.kind != "segment" {
 			continue
 		}
-		h := fnv.New64a()
-		h.Write([]byte(k.name))
-		d := state.Definition{Segment: h.Sum64(), Name: k.name}
+		d := state.Definition{Segment: indexOf(k.name), Name: k.name}
 		if len(t.catalog.Audiences) == 1 {
 			d.Audience = t.catalog.Audiences[0].Table.Name
 		}

@@ -74,6 +74,17 @@ func (t *Task) putLink(f state.Fact) error {
 	return nil
 }
 
+// setRef makes a reference a fact, or takes it back, unless it is so already.
+func (t *Task) setRef(r state.Ref, in bool) error {
+	if held, err := t.links.overlay.HasRef(r); err != nil || held == in {
+		return err
+	}
+	if in {
+		return t.putLink(state.RefFact(r))
+	}
+	return t.putLink(state.RefTombstone(r))
+}
+
 // nextLink returns the next number of this task's messages, subscriptions and work.
 func (t *Task) nextLink() uint64 {
 	t.epoch.began = true
@@ -204,7 +215,7 @@ func (t *Task) needed(p *catalog.Place, key string, r row.Row) (bool, error) {
 
 // need brings here what a row leads to that has become needed at a place.
 func (t *Task) need(p *catalog.Place, key string) error {
-	if p.Parent != nil && !p.Many {
+	if p.Single() {
 		if err := t.subscribe(p.Table, key, 0); err != nil {
 			return err
 		}
@@ -261,7 +272,7 @@ func (t *Task) unneed(p *catalog.Place, key string) error {
 		}
 		t.links.unneeded = append(t.links.unneeded, streamKey{p.Table, key, child.Link.Index})
 	}
-	if p.Parent != nil && !p.Many {
+	if p.Single() {
 		t.links.unneeded = append(t.links.unneeded, streamKey{p.Table, key, 0})
 	}
 	return nil

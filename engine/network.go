@@ -274,28 +274,23 @@ func (t *Task) linkRow(g *group, key string) error {
 	}
 	r := e.subject.Row
 	for _, link := range g.gathered {
-		ref := state.Ref{Index: link.Index, To: leadsTo(r, link), From: key}
-		if held, err := t.links.overlay.HasRef(ref); ref.To == "" || err != nil || held {
-			if err != nil {
-				return err
-			}
+		to := leadsTo(r, link)
+		if to == "" {
 			continue
 		}
-		if err := t.putLink(state.RefFact(ref)); err != nil {
+		if err := t.setRef(state.Ref{Index: link.Index, To: to, From: key}, true); err != nil {
 			return err
 		}
 	}
 	for _, p := range g.places {
-		if p.Parent != nil && !p.Many {
+		if p.Single() {
 			continue // needTargets
 		}
-		if needed, err := t.needed(p, key, r); err != nil || !needed {
-			if err != nil {
-				return err
-			}
-			continue
+		needed, err := t.needed(p, key, r)
+		if err == nil && needed {
+			err = t.need(p, key)
 		}
-		if err := t.need(p, key); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -310,7 +305,7 @@ func (t *Task) needTargets(max int) (bool, error) {
 		l.places = []*catalog.Place{}
 		for _, table := range t.catalog.Tables {
 			for _, p := range t.groups[table.Name].places {
-				if p.Parent != nil && !p.Many {
+				if p.Single() {
 					l.places = append(l.places, p)
 				}
 			}

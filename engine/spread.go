@@ -137,7 +137,7 @@ func (t *Task) answerAll() error {
 			i++
 			continue
 		}
-		_, done, err := t.answer(w, workAll)
+		done, err := t.answer(w, workAll)
 		if err != nil {
 			return err
 		}
@@ -206,8 +206,7 @@ func (t *Task) work(now row.Instant, first, max int) error {
 // workOff goes on with a piece of work for at most max subjects or rows.
 func (t *Task) workOff(w *spread, now row.Instant, max int) (done bool, err error) {
 	if w.answer != nil {
-		_, done, err := t.answer(w, max)
-		return done, err
+		return t.answer(w, max)
 	}
 	t.born = w.born
 	for steps := 0; len(w.frames) > 0; steps++ {

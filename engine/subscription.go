@@ -74,7 +74,7 @@ func (t *Task) endSubscription(s state.Subscription) error {
 // streamNeeded tells whether a place needs a row, or the rows that lead to it.
 func (t *Task) streamNeeded(table *catalog.Table, key string, stream uint64) (bool, error) {
 	for _, p := range t.groups[table.Name].places {
-		asks := stream == 0 && p.Parent != nil && !p.Many
+		asks := stream == 0 && p.Single()
 		for _, child := range p.Children {
 			asks = asks || child.Many && child.Link.Index == stream
 		}
@@ -126,32 +126,32 @@ func (t *Task) takeSubscribe(m *message) error {
 }
 
 // answer sends the next of the rows that lead to a row to a new subscriber, at most max, and says when these were all.
-func (t *Task) answer(w *spread, max int) (sent int, done bool, err error) {
+func (t *Task) answer(w *spread, max int) (done bool, err error) {
 	s := w.answer
 	current, err := t.links.overlay.Subscribers(s.Table, s.Key, s.Stream)
 	if err != nil {
-		return 0, true, err
+		return false, err
 	}
 	still := false
 	for i := range current {
 		still = still || current[i] == *s
 	}
 	if !still {
-		return 0, true, nil // given up meanwhile, or asked again
+		return true, nil // given up meanwhile, or asked again
 	}
 	link := t.linkByTarget(s.Table, s.Stream)
 	if link == nil || t.Linking() { // the link comes with a catalog, or its rows do, that others have already
 		w.blocked = true
-		return 0, false, nil
+		return false, nil
 	}
 	keys, err := t.links.overlay.Refs(s.Stream, s.Key, w.after, max)
 	if err != nil {
-		return 0, false, err
+		return false, err
 	}
 	for _, k := range keys {
 		e, err := t.load(t.groups[link.From.Name], k)
 		if err != nil {
-			return 0, false, err
+			return false, err
 		}
 		rev := e.subject.Version.Lo // of a copy; a row of this home gets a new one
 		if t.owns(k) {
@@ -163,9 +163,9 @@ func (t *Task) answer(w *spread, max int) (sent int, done bool, err error) {
 	}
 	if len(keys) < max {
 		t.send(s.Partition, &message{kind: completeMessage, table: s.Table, key: s.Key, stream: s.Stream, token: s.Token})
-		return len(keys), true, nil
+		return true, nil
 	}
-	return len(keys), false, nil
+	return false, nil
 }
 
 // linkByTarget returns the link to a table with the index that a subscriber follows backwards.
@@ -248,7 +248,7 @@ func (t *Task) complete(s state.Subscription) error {
 	}
 	t.unblock()
 	for _, p := range t.groups[s.Table].places {
-		if s.Stream == 0 && (p.Parent == nil || p.Many) {
+		if s.Stream == 0 && !p.Single() {
 			continue
 		}
 		t.queue(&spread{place: p, frames: []frame{{place: p, key: s.Key}}, born: t.born})

@@ -306,20 +306,7 @@ func (o *Overlay) scan(skip int, fn func(key, value []byte) (more bool, err erro
 	if it == nil {
 		return err
 	}
-	for ok := it.First(); ok; ok = it.Next() {
-		value, err := it.ValueAndErr()
-		more := false
-		if err == nil {
-			more, err = fn(it.Key()[skip:], value)
-		}
-		if err != nil {
-			return errors.Join(err, it.Close())
-		}
-		if !more {
-			break
-		}
-	}
-	return errors.Join(it.Error(), it.Close())
+	return walk(it, skip, fn)
 }
 
 // skip calls fn with the first key from o.key up to, not including, o.upper, and then with the first from the key on

@@ -257,7 +257,13 @@ func (s *Store) scan(lower, upper []byte, skip int, fn func(key, value []byte) (
 	if err != nil {
 		return err
 	}
-	for it.First(); it.Valid(); it.Next() {
+	return walk(it, skip, fn)
+}
+
+// walk calls fn with each key of it, without the first skip bytes, until it returns false, and closes it. Key and value
+// are only valid during the call.
+func walk(it *pebble.Iterator, skip int, fn func(key, value []byte) (more bool, err error)) error {
+	for ok := it.First(); ok; ok = it.Next() {
 		value, err := it.ValueAndErr()
 		more := false
 		if err == nil {

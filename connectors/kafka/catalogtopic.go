@@ -202,11 +202,7 @@ func commitCatalog(ctx context.Context, cl *kgo.Client, topic string, records []
 
 // EnginePartitions returns the number of partitions of an application's engine; 0 if no worker of it has ever run.
 func EnginePartitions(ctx context.Context, cfg Config) (int32, error) {
-	cfg, err := cfg.prepared()
-	if err != nil {
-		return 0, err
-	}
-	cl, err := cfg.newClient("admin")
+	cfg, cl, err := openAdmin(cfg)
 	if err != nil {
 		return 0, err
 	}
@@ -232,11 +228,7 @@ func EnginePartitions(ctx context.Context, cfg Config) (int32, error) {
 
 // Members returns how many workers of the application are in their group.
 func Members(ctx context.Context, cfg Config) (int, error) {
-	cfg, err := cfg.prepared()
-	if err != nil {
-		return 0, err
-	}
-	cl, err := cfg.newClient("admin")
+	cfg, cl, err := openAdmin(cfg)
 	if err != nil {
 		return 0, err
 	}

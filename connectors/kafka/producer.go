@@ -90,11 +90,7 @@ func (p *Producer) failure() error {
 // CreateTopic makes a source topic, or any other that is not weir's own, and waits until its partitions can be
 // written to. That it exists already is an error. settings may be nil.
 func CreateTopic(ctx context.Context, cfg Config, name string, partitions int32, settings map[string]string) error {
-	cfg, err := cfg.prepared()
-	if err != nil {
-		return err
-	}
-	cl, err := cfg.newClient("admin")
+	cfg, cl, err := openAdmin(cfg)
 	if err != nil {
 		return err
 	}
@@ -136,11 +132,7 @@ func awaitTopic(ctx context.Context, adm *kadm.Client, name string) error {
 
 // DeleteTopics deletes the topics; those that do not exist are passed over.
 func DeleteTopics(ctx context.Context, cfg Config, names ...string) error {
-	cfg, err := cfg.prepared()
-	if err != nil {
-		return err
-	}
-	cl, err := cfg.newClient("admin")
+	_, cl, err := openAdmin(cfg)
 	if err != nil {
 		return err
 	}
@@ -168,11 +160,7 @@ func (c *Config) OwnTopics() []string {
 
 // OpenTransactions counts those of the workers, by instance, that have a transaction open at this moment.
 func OpenTransactions(ctx context.Context, cfg Config, instances ...string) (int, error) {
-	cfg, err := cfg.prepared()
-	if err != nil {
-		return 0, err
-	}
-	cl, err := cfg.newClient("admin")
+	cfg, cl, err := openAdmin(cfg)
 	if err != nil {
 		return 0, err
 	}
@@ -192,4 +180,14 @@ func OpenTransactions(ctx context.Context, cfg Config, instances ...string) (int
 		}
 	}
 	return open, nil
+}
+
+// openAdmin returns a client for one question or order to the brokers, with the prepared cfg; the caller closes it.
+func openAdmin(cfg Config) (Config, *kgo.Client, error) {
+	cfg, err := cfg.prepared()
+	if err != nil {
+		return cfg, nil, err
+	}
+	cl, err := cfg.newClient("admin")
+	return cfg, cl, err
 }

@@ -42,11 +42,7 @@ func OpenTail(cfg Config, isolation Isolation, topics ...string) (*Tail, error) 
 
 // OpenTailFromNow returns a reader of what the topics get from now on. The topics must exist.
 func OpenTailFromNow(ctx context.Context, cfg Config, isolation Isolation, topics ...string) (*Tail, error) {
-	cfg, err := cfg.prepared()
-	if err != nil {
-		return nil, err
-	}
-	cl, err := cfg.newClient("admin")
+	cfg, cl, err := openAdmin(cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,9 @@ type Place struct {
 	byField  [][]int // those that read the field of a row here
 }
 
+// Single tells whether a link leads to the rows here in its own direction: each row above leads to one.
+func (p *Place) Single() bool { return p.Parent != nil && !p.Many }
+
 // Segments returns the positions in Audience.Segments of the segments that depend on which rows are here, ascending.
 // The caller must not change it, nor what SegmentsReading returns.
 func (p *Place) Segments() []int { return p.segments }
